@@ -1,0 +1,142 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
+let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+
+// Modules are listed bottom up: each may import only what stands above it here.
+let package = Package(
+  name: "taffrail",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "taffrail", targets: ["taffrail"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+    .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+    .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.0"),
+    .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.0"),
+    .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+
+    // Leaves: neither NIO nor Foundation.
+    .target(name: "JSONDocument"),
+    .target(name: "Raft"),
+    .target(name: "Keyspace"),
+    .target(name: "EventLog", dependencies: ["CLZ4"]),
+
+    // The store.
+    .target(
+      name: "EventStore",
+      dependencies: [
+        "Raft", "Keyspace", "EventLog", "CSQLite", "CLZ4", nio, nioPosix, nioSSL, logging,
+      ]),
+
+    // The API.
+    .target(name: "KubernetesAPI", dependencies: ["JSONDocument"]),
+    .target(
+      name: "ClusterConfiguration",
+      dependencies: [yams, x509, crypto]),
+    .target(
+      name: "KubernetesClient",
+      dependencies: [
+        "KubernetesAPI", "JSONDocument", nio, nioPosix, nioSSL, nioHTTP1, logging,
+      ]),
+    .target(
+      name: "APIServer",
+      dependencies: [
+        "KubernetesAPI", "JSONDocument", "Keyspace", nio, nioPosix, nioSSL, nioHTTP1, nioHTTP2,
+        x509, crypto, yams, logging,
+      ]),
+
+    // Reconcilers.
+    .target(
+      name: "ControllerManager",
+      dependencies: ["KubernetesClient", "KubernetesAPI", "JSONDocument", logging]),
+    .target(
+      name: "Scheduler",
+      dependencies: ["KubernetesClient", "KubernetesAPI", "JSONDocument", logging]),
+
+    // The node.
+    .target(
+      name: "ContainerRuntime",
+      dependencies: [
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
+        .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+      ]),
+    .target(name: "PodNetwork", dependencies: ["JSONDocument"]),
+    .target(
+      name: "ServiceProxy",
+      dependencies: ["KubernetesClient", "KubernetesAPI", "JSONDocument", logging]),
+    .target(
+      name: "Kubelet",
+      dependencies: [
+        "ContainerRuntime", "PodNetwork", "ServiceProxy", "KubernetesClient", "KubernetesAPI",
+        "JSONDocument", nio, nioPosix, nioSSL, nioHTTP1, logging,
+      ]),
+
+    // The store on an injected clock, network and disk; what the tests and `tools/simulate` run.
+    .target(name: "StoreSimulation", dependencies: ["Raft", "Keyspace", "EventLog", "EventStore"]),
+
+    // Whole processes: a server, a cluster on this machine.
+    .target(
+      name: "ControlPlane",
+      dependencies: [
+        "EventStore", "APIServer", "ControllerManager", "Scheduler", "KubernetesClient",
+        "ClusterConfiguration", logging,
+      ]),
+    .target(
+      name: "LocalCluster",
+      dependencies: [
+        "ClusterConfiguration", "KubernetesClient", "PodNetwork", nio, nioPosix, logging,
+      ]),
+    .executableTarget(
+      name: "taffrail",
+      dependencies: [
+        "ControlPlane", "LocalCluster", "Kubelet", "EventStore", "EventLog",
+        "ClusterConfiguration", "KubernetesClient", "APIServer",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
+    .testTarget(name: "JSONDocumentTests", dependencies: ["JSONDocument"]),
+    .testTarget(name: "RaftTests", dependencies: ["Raft"]),
+    .testTarget(name: "KeyspaceTests", dependencies: ["Keyspace"]),
+    .testTarget(name: "EventLogTests", dependencies: ["EventLog"]),
+    .testTarget(name: "EventStoreTests", dependencies: ["EventStore", "Keyspace", "EventLog", "Raft"]),
+    .testTarget(name: "KubernetesAPITests", dependencies: ["KubernetesAPI", "JSONDocument"]),
+    .testTarget(name: "ClusterConfigurationTests", dependencies: ["ClusterConfiguration"]),
+    .testTarget(name: "KubernetesClientTests", dependencies: ["KubernetesClient", "KubernetesAPI", "JSONDocument"]),
+    .testTarget(name: "APIServerTests", dependencies: ["APIServer", "EventStore", "Keyspace", "KubernetesAPI", "JSONDocument", "KubernetesClient"]),
+    .testTarget(name: "ControllerManagerTests", dependencies: ["ControllerManager", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
+    .testTarget(name: "SchedulerTests", dependencies: ["Scheduler", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
+    .testTarget(name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime"]),
+    .testTarget(name: "PodNetworkTests", dependencies: ["PodNetwork", "JSONDocument"]),
+    .testTarget(name: "ServiceProxyTests", dependencies: ["ServiceProxy", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
+    .testTarget(name: "KubeletTests", dependencies: ["Kubelet", "ContainerRuntime", "PodNetwork", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
+    .testTarget(name: "ControlPlaneTests", dependencies: ["ControlPlane", "ClusterConfiguration", "APIServer", "KubernetesClient", "EventStore"]),
+    .testTarget(name: "LocalClusterTests", dependencies: ["LocalCluster", "ClusterConfiguration", "KubernetesClient"]),
+    .testTarget(
+      name: "StoreSimulationTests", dependencies: ["StoreSimulation", "Raft", "EventLog"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,94 @@
+/// The members of a JSON object, in the order in which they were written.
+///
+/// Lookup scans, since objects of the Kubernetes API have few members; past
+/// `indexThreshold` members an index takes over. Equality ignores the order.
+public struct JSONObject: Sendable {
+  public private(set) var keys: [String]
+  public private(set) var values: [JSONValue]
+  private var index: [String: Int]?
+
+  static let indexThreshold = 24
+
+  public init() {
+    keys = []
+    values = []
+  }
+
+  /// Of several members with one key the last wins, in the place of the first.
+  public init(_ members: some Sequence<(String, JSONValue)>) {
+    self.init()
+    for (key, value) in members { self[key] = value }
+  }
+
+  public var count: Int { keys.count }
+  public var isEmpty: Bool { keys.isEmpty }
+
+  public mutating func reserveCapacity(_ capacity: Int) {
+    keys.reserveCapacity(capacity)
+    values.reserveCapacity(capacity)
+  }
+
+  private func position(of key: String) -> Int? {
+    if let index { return index[key] }
+    return keys.firstIndex(of: key)
+  }
+
+  public func contains(_ key: String) -> Bool { position(of: key) != nil }
+
+  /// Setting `nil` removes the member.
+  public subscript(key: String) -> JSONValue? {
+    get { position(of: key).map { values[$0] } }
+    set {
+      if let position = position(of: key) {
+        if let newValue {
+          values[position] = newValue
+        } else {
+          keys.remove(at: position)
+          values.remove(at: position)
+          if index != nil { rebuildIndex() }
+        }
+      } else if let newValue {
+        keys.append(key)
+        values.append(newValue)
+        if index != nil {
+          index?[key] = keys.count - 1
+        } else if keys.count > Self.indexThreshold {
+          rebuildIndex()
+        }
+      }
+    }
+  }
+
+  private mutating func rebuildIndex() {
+    guard keys.count > Self.indexThreshold else {
+      index = nil
+      return
+    }
+    index = Dictionary(uniqueKeysWithValues: zip(keys, keys.indices))
+  }
+}
+
+extension JSONObject: Sequence, ExpressibleByDictionaryLiteral, Hashable {
+  public func makeIterator() -> Zip2Sequence<[String], [JSONValue]>.Iterator {
+    zip(keys, values).makeIterator()
+  }
+
+  public init(dictionaryLiteral elements: (String, JSONValue)...) { self.init(elements) }
+
+  public static func == (left: JSONObject, right: JSONObject) -> Bool {
+    guard left.count == right.count else { return false }
+    for (key, value) in left where right[key] != value { return false }
+    return true
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    var combined = 0
+    for (key, value) in self {
+      var member = Hasher()
+      member.combine(key)
+      member.combine(value)
+      combined ^= member.finalize()
+    }
+    hasher.combine(combined)
+  }
+}

@@ -1,0 +1,307 @@
+/// Why bytes are not JSON, and where.
+public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
+  public var message: String
+  /// Bytes from the start of the document.
+  public var offset: Int
+
+  public var description: String { "\(message) (at byte \(offset))" }
+}
+
+/// A strict RFC 8259 parser over bytes. Depth is bounded, so hostile input cannot exhaust the
+/// stack.
+struct JSONParser {
+  let bytes: UnsafeBufferPointer<UInt8>
+  var position = 0
+  var depth = 0
+  /// Paths of members that an object has twice, e.g. `spec.replicas`; filled only on request.
+  var duplicates: [String] = []
+  var path: [String]?
+
+  /// The bound that Go's encoding/json uses.
+  static let maximumDepth = 10_000
+  /// Ours is lower: every level costs a stack frame, and threads of the pool have 512 KiB.
+  static let allowedDepth = 512
+
+  mutating func parseDocument() throws(JSONError) -> JSONValue {
+    skipWhitespace()
+    let value = try parseValue()
+    skipWhitespace()
+    guard position == bytes.count else { throw failure("unexpected data after the JSON value") }
+    return value
+  }
+
+  func failure(_ message: String) -> JSONError { JSONError(message: message, offset: position) }
+
+  mutating func skipWhitespace() {
+    while position < bytes.count {
+      switch bytes[position] {
+      case 0x20, 0x0A, 0x0D, 0x09: position += 1
+      default: return
+      }
+    }
+  }
+
+  mutating func parseValue() throws(JSONError) -> JSONValue {
+    guard position < bytes.count else { throw failure("unexpected end of JSON") }
+    switch bytes[position] {
+    case UInt8(ascii: "{"): return try parseObject()
+    case UInt8(ascii: "["): return try parseArray()
+    case UInt8(ascii: "\""): return .string(try parseString())
+    case UInt8(ascii: "t"): return try parseLiteral("true", .bool(true))
+    case UInt8(ascii: "f"): return try parseLiteral("false", .bool(false))
+    case UInt8(ascii: "n"): return try parseLiteral("null", .null)
+    case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try parseNumber()
+    default: throw failure("unexpected character \(printable(bytes[position]))")
+    }
+  }
+
+  func printable(_ byte: UInt8) -> String {
+    (0x21...0x7E).contains(byte)
+      ? "'\(Character(UnicodeScalar(byte)))'" : "0x\(String(byte, radix: 16))"
+  }
+
+  mutating func parseLiteral(_ text: StaticString, _ value: JSONValue) throws(JSONError)
+    -> JSONValue
+  {
+    let count = text.utf8CodeUnitCount
+    guard position + count <= bytes.count else { throw failure("unexpected end of JSON") }
+    for offset in 0..<count where bytes[position + offset] != text.utf8Start[offset] {
+      throw failure("invalid literal")
+    }
+    position += count
+    return value
+  }
+
+  mutating func enter() throws(JSONError) {
+    depth += 1
+    guard depth <= Self.allowedDepth else {
+      throw failure("nested more than \(Self.allowedDepth) levels deep")
+    }
+  }
+
+  mutating func parseObject() throws(JSONError) -> JSONValue {
+    try enter()
+    defer { depth -= 1 }
+    position += 1
+    var object = JSONObject()
+    skipWhitespace()
+    if position < bytes.count, bytes[position] == UInt8(ascii: "}") {
+      position += 1
+      return .object(object)
+    }
+    while true {
+      guard position < bytes.count else { throw failure("unexpected end of JSON") }
+      guard bytes[position] == UInt8(ascii: "\"") else {
+        throw failure("expected a member name, found \(printable(bytes[position]))")
+      }
+      let key = try parseString()
+      skipWhitespace()
+      guard position < bytes.count, bytes[position] == UInt8(ascii: ":") else {
+        throw failure("expected ':' after the member name")
+      }
+      position += 1
+      skipWhitespace()
+      if let outer = path {
+        let inner = outer + [outer.isEmpty ? key : "." + key]
+        path = inner
+        if object.contains(key) { duplicates.append(inner.joined()) }
+      }
+      object[key] = try parseValue()
+      path?.removeLast()
+      skipWhitespace()
+      guard position < bytes.count else { throw failure("unexpected end of JSON") }
+      let next = bytes[position]
+      position += 1
+      if next == UInt8(ascii: "}") { return .object(object) }
+      guard next == UInt8(ascii: ",") else {
+        position -= 1
+        throw failure("expected ',' or '}' after a member, found \(printable(next))")
+      }
+      skipWhitespace()
+    }
+  }
+
+  mutating func parseArray() throws(JSONError) -> JSONValue {
+    try enter()
+    defer { depth -= 1 }
+    position += 1
+    var array: [JSONValue] = []
+    skipWhitespace()
+    if position < bytes.count, bytes[position] == UInt8(ascii: "]") {
+      position += 1
+      return .array(array)
+    }
+    while true {
+      path?.append("[\(array.count)]")
+      array.append(try parseValue())
+      path?.removeLast()
+      skipWhitespace()
+      guard position < bytes.count else { throw failure("unexpected end of JSON") }
+      let next = bytes[position]
+      position += 1
+      if next == UInt8(ascii: "]") { return .array(array) }
+      guard next == UInt8(ascii: ",") else {
+        position -= 1
+        throw failure("expected ',' or ']' after an element, found \(printable(next))")
+      }
+      skipWhitespace()
+    }
+  }
+
+  mutating func parseNumber() throws(JSONError) -> JSONValue {
+    let start = position
+    var isInteger = true
+    func isDigit(_ at: Int) -> Bool {
+      at < bytes.count && (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[at])
+    }
+    if bytes[position] == UInt8(ascii: "-") { position += 1 }
+    guard isDigit(position) else { throw failure("invalid number") }
+    if bytes[position] == UInt8(ascii: "0") {
+      position += 1
+      if isDigit(position) { throw failure("a number may not begin with 0") }
+    } else {
+      while isDigit(position) { position += 1 }
+    }
+    if position < bytes.count, bytes[position] == UInt8(ascii: ".") {
+      isInteger = false
+      position += 1
+      guard isDigit(position) else { throw failure("invalid number") }
+      while isDigit(position) { position += 1 }
+    }
+    if position < bytes.count, bytes[position] | 0x20 == UInt8(ascii: "e") {
+      isInteger = false
+      position += 1
+      if position < bytes.count,
+        bytes[position] == UInt8(ascii: "+") || bytes[position] == UInt8(ascii: "-")
+      {
+        position += 1
+      }
+      guard isDigit(position) else { throw failure("invalid number") }
+      while isDigit(position) { position += 1 }
+    }
+    let text = String(decoding: UnsafeBufferPointer(rebasing: bytes[start..<position]), as: UTF8.self)
+    if isInteger, let value = Int64(text) { return .int(value) }
+    guard let value = Double(text), value.isFinite else { throw failure("number out of range") }
+    return .double(value)
+  }
+
+  mutating func parseString() throws(JSONError) -> String {
+    position += 1
+    let start = position
+    while position < bytes.count {
+      let byte = bytes[position]
+      if byte == UInt8(ascii: "\"") {
+        let slice = UnsafeBufferPointer(rebasing: bytes[start..<position])
+        position += 1
+        guard let text = String(validating: slice, as: UTF8.self) else {
+          throw failure("a string is not valid UTF-8")
+        }
+        return text
+      }
+      if byte == UInt8(ascii: "\\") { return try parseEscapedString(from: start) }
+      guard byte >= 0x20 else { throw failure("a control character must be escaped in a string") }
+      position += 1
+    }
+    throw failure("unexpected end of JSON inside a string")
+  }
+
+  mutating func parseEscapedString(from start: Int) throws(JSONError) -> String {
+    var text = Array(bytes[start..<position])
+    while position < bytes.count {
+      let byte = bytes[position]
+      position += 1
+      switch byte {
+      case UInt8(ascii: "\""):
+        guard let string = String(validating: text, as: UTF8.self) else {
+          throw failure("a string is not valid UTF-8")
+        }
+        return string
+      case UInt8(ascii: "\\"):
+        guard position < bytes.count else { throw failure("unexpected end of JSON in a string") }
+        let escape = bytes[position]
+        position += 1
+        switch escape {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(escape)
+        case UInt8(ascii: "b"): text.append(0x08)
+        case UInt8(ascii: "f"): text.append(0x0C)
+        case UInt8(ascii: "n"): text.append(0x0A)
+        case UInt8(ascii: "r"): text.append(0x0D)
+        case UInt8(ascii: "t"): text.append(0x09)
+        case UInt8(ascii: "u"):
+          text.append(contentsOf: Array(String(Character(try parseUnicodeEscape())).utf8))
+        default: throw failure("invalid escape in a string")
+        }
+      case 0..<0x20: throw failure("a control character must be escaped in a string")
+      default: text.append(byte)
+      }
+    }
+    throw failure("unexpected end of JSON inside a string")
+  }
+
+  mutating func parseHex4() throws(JSONError) -> UInt32 {
+    guard position + 4 <= bytes.count else { throw failure("unexpected end of JSON in a string") }
+    var value: UInt32 = 0
+    for _ in 0..<4 {
+      let byte = bytes[position]
+      let digit: UInt8
+      switch byte {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
+      case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+      case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
+      default: throw failure("invalid \\u escape")
+      }
+      value = value << 4 | UInt32(digit)
+      position += 1
+    }
+    return value
+  }
+
+  /// Lone surrogates become U+FFFD, as in Go's encoding/json.
+  mutating func parseUnicodeEscape() throws(JSONError) -> UnicodeScalar {
+    let replacement: UnicodeScalar = "\u{FFFD}"
+    let first = try parseHex4()
+    if (0xD800..<0xDC00).contains(first) {
+      guard position + 1 < bytes.count, bytes[position] == UInt8(ascii: "\\"),
+        bytes[position + 1] == UInt8(ascii: "u")
+      else { return replacement }
+      let rewind = position
+      position += 2
+      let second = try parseHex4()
+      guard (0xDC00..<0xE000).contains(second) else {
+        position = rewind
+        return replacement
+      }
+      return UnicodeScalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00)) ?? replacement
+    }
+    return UnicodeScalar(first) ?? replacement
+  }
+}
+
+extension JSONValue {
+  /// Reads one JSON document.
+  ///
+  /// - Throws: `JSONError` with the byte offset of the first problem.
+  public init(parsing bytes: some Collection<UInt8>) throws(JSONError) {
+    self = try Self.parse(bytes, findDuplicates: false).value
+  }
+
+  public init(parsing text: String) throws(JSONError) { try self.init(parsing: Array(text.utf8)) }
+
+  /// Reads one JSON document, and names the paths of members that an object has more than once.
+  public static func parse(_ bytes: some Collection<UInt8>, findDuplicates: Bool)
+    throws(JSONError) -> (value: JSONValue, duplicates: [String])
+  {
+    let run: (UnsafeBufferPointer<UInt8>) -> Result<(JSONValue, [String]), JSONError> = { buffer in
+      var parser = JSONParser(bytes: buffer)
+      if findDuplicates { parser.path = [] }
+      do throws(JSONError) {
+        let value = try parser.parseDocument()
+        return .success((value, parser.duplicates))
+      } catch {
+        return .failure(error)
+      }
+    }
+    if let result = bytes.withContiguousStorageIfAvailable(run) { return try result.get() }
+    return try Array(bytes).withUnsafeBufferPointer(run).get()
+  }
+}

@@ -1,0 +1,2 @@
+import ArgumentParser
+@main struct Taffrail: AsyncParsableCommand { func run() async throws {} }
