@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// The cluster's logical clock: every applied transaction that changes something gets the next
 /// one. It is the `resourceVersion` of the objects it wrote, the same on every replica.
 public typealias Revision = UInt64
@@ -25,8 +31,9 @@ public struct Key: Hashable, Comparable, Sendable, CustomStringConvertible {
     left.bytes.withUnsafeBufferPointer { left in
       right.bytes.withUnsafeBufferPointer { right in
         let common = min(left.count, right.count)
-        for index in 0..<common where left[index] != right[index] {
-          return left[index] < right[index]
+        if common > 0, let left = left.baseAddress, let right = right.baseAddress {
+          let order = memcmp(left, right, common)
+          if order != 0 { return order < 0 }
         }
         return left.count < right.count
       }
@@ -158,7 +165,10 @@ public struct Entry: Sendable, Hashable {
 
 /// One change of one key, as applied: shared by everybody who looks at it.
 public final class Event: Sendable {
-  public enum Kind: UInt8, Sendable { case put = 0, delete = 1 }
+  public enum Kind: UInt8, Sendable {
+    case put = 0
+    case delete = 1
+  }
 
   public let revision: Revision
   public let kind: Kind

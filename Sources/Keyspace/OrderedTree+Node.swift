@@ -1,0 +1,169 @@
+extension OrderedTree {
+  /// A leaf (keys and values) or an inner node (children, and between each two of them the
+  /// lowest key that the right one may hold).
+  final class Node {
+    static var maximumKeys: Int { 32 }
+    static var minimumKeys: Int { 8 }
+
+    var keys: [Key]
+    var values: [Value]
+    var children: [Node]
+    /// Keys in this subtree.
+    var count: Int
+
+    init(keys: [Key] = [], values: [Value] = []) {
+      self.keys = keys
+      self.values = values
+      children = []
+      count = keys.count
+    }
+
+    init(keys: [Key], children: [Node]) {
+      self.keys = keys
+      values = []
+      self.children = children
+      count = children.reduce(0) { $0 + $1.count }
+    }
+
+    var isLeaf: Bool { children.isEmpty }
+
+    func copy() -> Node {
+      isLeaf ? Node(keys: keys, values: values) : Node(keys: keys, children: children)
+    }
+
+    /// The first index whose key is not below `key`.
+    func lowerBound(_ key: Key) -> Int {
+      var low = 0
+      var high = keys.count
+      while low < high {
+        let middle = (low + high) / 2
+        if keys[middle] < key { low = middle + 1 } else { high = middle }
+      }
+      return low
+    }
+
+    /// The child whose range contains `key`.
+    func childIndex(for key: Key) -> Int {
+      let index = lowerBound(key)
+      return index < keys.count && keys[index] == key ? index + 1 : index
+    }
+  }
+}
+
+extension OrderedTree.Node {
+  typealias Split = (separator: Key, right: OrderedTree.Node)
+
+  /// `self` is referenced by the mutating tree alone.
+  func insert(_ key: Key, _ value: Value) -> (previous: Value?, split: Split?) {
+    if isLeaf {
+      let index = lowerBound(key)
+      if index < keys.count, keys[index] == key {
+        let previous = values[index]
+        values[index] = value
+        return (previous, nil)
+      }
+      keys.insert(key, at: index)
+      values.insert(value, at: index)
+      count += 1
+      guard keys.count > Self.maximumKeys else { return (nil, nil) }
+      // Keys that arrive in order, as in a restore, leave full nodes behind.
+      return (nil, splitLeaf(at: index == keys.count - 1 ? index : keys.count / 2))
+    }
+    let index = childIndex(for: key)
+    let (previous, split) = uniqueChild(index).insert(key, value)
+    if previous == nil { count += 1 }
+    guard let split else { return (previous, nil) }
+    keys.insert(split.separator, at: index)
+    children.insert(split.right, at: index + 1)
+    guard keys.count > Self.maximumKeys else { return (previous, nil) }
+    return (previous, splitInner(at: index == keys.count - 1 ? index - 1 : keys.count / 2))
+  }
+
+  /// `self` is referenced by the mutating tree alone and holds `key`.
+  func remove(_ key: Key) -> Value? {
+    if isLeaf {
+      let index = lowerBound(key)
+      guard index < keys.count, keys[index] == key else { return nil }
+      keys.remove(at: index)
+      count -= 1
+      return values.remove(at: index)
+    }
+    let index = childIndex(for: key)
+    let child = uniqueChild(index)
+    let previous = child.remove(key)
+    if previous != nil { count -= 1 }
+    if child.keys.count < Self.minimumKeys { rebalance(index) }
+    return previous
+  }
+
+  /// Visits in order; false if `body` stopped the visit.
+  func visit(from start: Key?, to end: Key?, _ body: (Key, Value) -> Bool) -> Bool {
+    if isLeaf {
+      var index = start.map { lowerBound($0) } ?? 0
+      let last = end.map { lowerBound($0) } ?? keys.count
+      while index < last {
+        if !body(keys[index], values[index]) { return false }
+        index += 1
+      }
+      return true
+    }
+    let first = start.map { childIndex(for: $0) } ?? 0
+    let last = end.map { lowerBound($0) } ?? keys.count
+    guard first <= last else { return true }
+    for index in first...last {
+      // Only the outermost children can hold keys beyond a bound.
+      let goesOn = children[index].visit(
+        from: index == first ? start : nil, to: index == last ? end : nil, body)
+      if !goesOn { return false }
+    }
+    return true
+  }
+
+  private func uniqueChild(_ index: Int) -> OrderedTree.Node {
+    if !isKnownUniquelyReferenced(&children[index]) { children[index] = children[index].copy() }
+    return children[index]
+  }
+
+  private func splitLeaf(at index: Int) -> Split {
+    let right = OrderedTree.Node(keys: Array(keys[index...]), values: Array(values[index...]))
+    keys.removeSubrange(index...)
+    values.removeSubrange(index...)
+    count = keys.count
+    return (right.keys[0], right)
+  }
+
+  /// The key at `index` moves up between the halves.
+  private func splitInner(at index: Int) -> Split {
+    let separator = keys[index]
+    let right = OrderedTree.Node(
+      keys: Array(keys[(index + 1)...]), children: Array(children[(index + 1)...]))
+    keys.removeSubrange(index...)
+    children.removeSubrange((index + 1)...)
+    count -= right.count
+    return (separator, right)
+  }
+
+  /// Joins a child that became small with a neighbour, and halves the two where they are too
+  /// much for one node.
+  private func rebalance(_ index: Int) {
+    guard children.count > 1 else { return }
+    let first = index > 0 ? index - 1 : 0
+    let left = children[first]
+    let right = children[first + 1]
+    let joined =
+      left.isLeaf
+      ? OrderedTree.Node(keys: left.keys + right.keys, values: left.values + right.values)
+      : OrderedTree.Node(
+        keys: left.keys + [keys[first]] + right.keys, children: left.children + right.children)
+    children[first] = joined
+    if joined.keys.count <= Self.maximumKeys {
+      keys.remove(at: first)
+      children.remove(at: first + 1)
+      return
+    }
+    let middle = joined.keys.count / 2
+    let split = joined.isLeaf ? joined.splitLeaf(at: middle) : joined.splitInner(at: middle)
+    keys[first] = split.separator
+    children[first + 1] = split.right
+  }
+}
