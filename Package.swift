@@ -58,7 +58,7 @@ let package = Package(
     .target(
       name: "KubernetesClient",
       dependencies: [
-        "KubernetesAPI", "JSONDocument", nio, nioPosix, nioSSL, nioHTTP1, logging,
+        "KubernetesAPI", "JSONDocument", nio, nioPosix, nioSSL, nioHTTP1, yams, logging,
       ]),
     .target(
       name: "APIServer",
@@ -125,7 +125,7 @@ let package = Package(
     .testTarget(name: "EventStoreTests", dependencies: ["EventStore", "Keyspace", "EventLog", "Raft"]),
     .testTarget(name: "KubernetesAPITests", dependencies: ["KubernetesAPI", "JSONDocument"]),
     .testTarget(name: "ClusterConfigurationTests", dependencies: ["ClusterConfiguration"]),
-    .testTarget(name: "KubernetesClientTests", dependencies: ["KubernetesClient", "KubernetesAPI", "JSONDocument"]),
+    .testTarget(name: "KubernetesClientTests", dependencies: ["KubernetesClient", "KubernetesAPI", "JSONDocument", nio, nioPosix, nioSSL, nioHTTP1, x509, crypto]),
     .testTarget(name: "APIServerTests", dependencies: ["APIServer", "EventStore", "Keyspace", "KubernetesAPI", "JSONDocument", "KubernetesClient"]),
     .testTarget(name: "ControllerManagerTests", dependencies: ["ControllerManager", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
     .testTarget(name: "SchedulerTests", dependencies: ["Scheduler", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
