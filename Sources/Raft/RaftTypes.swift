@@ -58,7 +58,8 @@ public struct Message: Sendable, Hashable {
     /// `readContext` is the newest read round that this heartbeat confirms (0: none).
     case heartbeat(commit: LogIndex, readContext: UInt64)
     case heartbeatResponse(readContext: UInt64)
-    /// The state at `index` is needed or on its way; its bytes travel beside the messages.
+    /// The leader announces a state, at least as of `index`; its bytes travel beside the messages
+    /// and must not be installed before this was stepped in the same term.
     case snapshot(index: LogIndex, term: Term)
     /// A follower asks the leader for a read index (Raft dissertation §6.4).
     case readIndex(context: UInt64)
@@ -84,8 +85,10 @@ public struct Message: Sendable, Hashable {
 ///
 /// Order within one batch: `messages` may leave at once (the leader appends in parallel with its
 /// own sync); `hardState` and `entries` go to disk in one sync; `messagesAfterPersist` leave only
-/// when that sync is done, whereupon the shell calls `persisted`. `committed` entries are applied
-/// in order.
+/// when that sync *and those of all earlier batches* are done, also where this batch itself has
+/// nothing to write: they vouch for what was handed out before. Then the shell calls `persisted`,
+/// once for each batch with entries, in the batches' order. `committed` entries are on this
+/// replica's disk already, and are applied in order.
 public struct RaftActions: Sendable, Hashable {
   public var messages: [Message] = []
   public var hardState: HardState?
@@ -111,4 +114,13 @@ public struct RaftActions: Sendable, Hashable {
   }
 
   public init() {}
+
+  /// Nothing to do.
+  public var isEmpty: Bool {
+    messages.isEmpty && hardState == nil && entries.isEmpty && messagesAfterPersist.isEmpty
+      && committed.isEmpty && reads.isEmpty && failedReads.isEmpty && snapshotsNeeded.isEmpty
+  }
+
+  /// There is something for the disk: a sync must pass before `messagesAfterPersist` leave.
+  public var needsSync: Bool { hardState != nil || !entries.isEmpty }
 }

@@ -1,0 +1,43 @@
+/// What a replica is told about itself and its group.
+///
+/// Time is counted in ticks, whose length is the shell's business.
+public struct RaftConfiguration: Sendable, Hashable {
+  public var id: ReplicaID
+  /// All voters, including `id`.
+  public var peers: [ReplicaID]
+  /// Ticks without a word from the leader after which a follower stands; the actual timeout is
+  /// drawn from `electionTicks ..< 2 * electionTicks` (Raft §5.2). Also the period in which a
+  /// leader must hear from a majority, and for which followers refuse votes against a leader they
+  /// hear from.
+  public var electionTicks: Int
+  /// Ticks between heartbeats.
+  public var heartbeatTicks: Int
+  /// Payload of one append message; a single larger entry still travels, alone.
+  public var maximumAppendBytes: Int
+  /// Append messages on their way to one follower.
+  public var maximumInFlightAppends: Int
+  /// Entries kept in memory for followers. A quarter of it bounds what a leader takes on that is
+  /// not applied yet.
+  public var maximumLogBytes: Int
+  /// Seeds the replica's own random numbers (timeouts, names of forwarded reads). Must differ
+  /// between the starts of one replica: an answer meant for its former life must not be taken
+  /// for a new one.
+  public var seed: UInt64
+
+  public init(
+    id: ReplicaID, peers: [ReplicaID], electionTicks: Int = 10, heartbeatTicks: Int = 1,
+    maximumAppendBytes: Int = 1 << 20, maximumInFlightAppends: Int = 256,
+    maximumLogBytes: Int = 64 << 20, seed: UInt64 = 0
+  ) {
+    self.id = id
+    self.peers = peers
+    self.electionTicks = electionTicks
+    self.heartbeatTicks = heartbeatTicks
+    self.maximumAppendBytes = maximumAppendBytes
+    self.maximumInFlightAppends = maximumInFlightAppends
+    self.maximumLogBytes = maximumLogBytes
+    self.seed = seed
+  }
+
+  var maximumUnappliedBytes: Int { max(1, maximumLogBytes / 4) }
+}
