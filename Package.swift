@@ -7,6 +7,7 @@ let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
 let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
@@ -23,6 +24,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
     .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
     .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
+    .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.0"),
@@ -54,7 +56,7 @@ let package = Package(
     .target(name: "KubernetesAPI", dependencies: ["JSONDocument"]),
     .target(
       name: "ClusterConfiguration",
-      dependencies: [yams, x509, crypto]),
+      dependencies: [yams, x509, asn1, crypto]),
     .target(
       name: "KubernetesClient",
       dependencies: [
@@ -124,7 +126,9 @@ let package = Package(
     .testTarget(name: "EventLogTests", dependencies: ["EventLog"]),
     .testTarget(name: "EventStoreTests", dependencies: ["EventStore", "Keyspace", "EventLog", "Raft"]),
     .testTarget(name: "KubernetesAPITests", dependencies: ["KubernetesAPI", "JSONDocument"]),
-    .testTarget(name: "ClusterConfigurationTests", dependencies: ["ClusterConfiguration"]),
+    .testTarget(
+      name: "ClusterConfigurationTests",
+      dependencies: ["ClusterConfiguration", x509, asn1, crypto]),
     .testTarget(name: "KubernetesClientTests", dependencies: ["KubernetesClient", "KubernetesAPI", "JSONDocument", nio, nioPosix, nioSSL, nioHTTP1, x509, crypto]),
     .testTarget(name: "APIServerTests", dependencies: ["APIServer", "EventStore", "Keyspace", "KubernetesAPI", "JSONDocument", "KubernetesClient"]),
     .testTarget(name: "ControllerManagerTests", dependencies: ["ControllerManager", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
