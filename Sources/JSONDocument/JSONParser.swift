@@ -179,7 +179,8 @@ struct JSONParser {
       guard isDigit(position) else { throw failure("invalid number") }
       while isDigit(position) { position += 1 }
     }
-    let text = String(decoding: UnsafeBufferPointer(rebasing: bytes[start..<position]), as: UTF8.self)
+    let text = String(
+      decoding: UnsafeBufferPointer(rebasing: bytes[start..<position]), as: UTF8.self)
     if isInteger, let value = Int64(text) { return .int(value) }
     guard let value = Double(text), value.isFinite else { throw failure("number out of range") }
     return .double(value)
