@@ -26,6 +26,8 @@ struct HTTPConnector: Sendable {
     var settings = TLSConfiguration.makeClientConfiguration()
     settings.applicationProtocols = ["http/1.1"]
     settings.minimumTLSVersion = .tlsv12
+    // A server that is busy streaming does not answer a close; nobody should wait for it.
+    settings.shutdownTimeout = .milliseconds(100)
     do {
       if let authority = configuration.certificateAuthority {
         settings.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(authority))

@@ -196,7 +196,7 @@ struct HTTPConnection: Sendable {
       channel.eventLoop.execute { handler.value.start(exchange) }
       return try await promise.futureResult.get()
     } onCancel: {
-      channel.close(promise: nil)
+      channel.eventLoop.execute { handler.value.fail(CancellationError()) }
     }
   }
 }
