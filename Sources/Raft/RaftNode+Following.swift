@@ -73,10 +73,10 @@ extension RaftNode {
     send(.heartbeatResponse(readContext: readContext), to: peer)
   }
 
-  /// Whether a state that was streamed by the leader of `leaderTerm` would bring this replica
+  /// Whether a state that was streamed by the leader of this term would bring this replica
   /// forward. The shell asks before it replaces anything.
-  public func accepts(snapshotIndex: LogIndex, leaderTerm: Term) -> Bool {
-    role != .leader && leaderTerm == term && snapshotIndex > log.committed
+  public func accepts(snapshotIndex: LogIndex) -> Bool {
+    role != .leader && snapshotIndex > log.committed
   }
 
   /// The shell has durably installed the state at `snapshotIndex`, which a leader streamed.

@@ -164,8 +164,8 @@ struct Transcript {
 
   private mutating func snapshot(from: ReplicaID, to: ReplicaID) {
     guard let source = replicas[from]?.disk,
-      let term = replicas[from]?.node.status.term,
-      replicas[to]?.node.accepts(snapshotIndex: source.applied, leaderTerm: term) == true
+      replicas[from]?.node.status.term == replicas[to]?.node.status.term,
+      replicas[to]?.node.accepts(snapshotIndex: source.applied) == true
     else { return output.append("  refused") }
     let at = source.entries.first { $0.index == source.applied }?.term ?? source.baseTerm
     replicas[to]?.disk.base = source.applied
