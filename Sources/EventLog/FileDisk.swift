@@ -1,0 +1,163 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A directory as a disk. Used from one thread.
+///
+/// Opened for writing, it holds a lock on the directory, so that no second process writes there.
+public final class FileDisk: Disk {
+  public enum Access: Sendable { case exclusive, readOnly }
+
+  private struct OpenFile {
+    var descriptor: Int32
+    var size: Int
+  }
+
+  static let lockName = "lock"
+  private static let maximumOpenFiles = 32
+
+  public let path: String
+  private let access: Access
+  private var files: [String: OpenFile] = [:]
+  private var lock: Int32 = -1
+
+  /// Opens a directory; for writing it is made where it isn't there.
+  ///
+  /// - Throws: where another process holds it, an error that names that process.
+  public init(path: String, access: Access = .exclusive) throws(DiskError) {
+    self.path = path
+    self.access = access
+    if access == .exclusive {
+      try Self.makeDirectory(path)
+      lock = try Self.takeLock(path)
+    } else {
+      var status = stat()
+      if stat(path, &status) != 0 { throw Self.error("open", path) }
+    }
+  }
+
+  deinit {
+    for file in files.values { close(file.descriptor) }
+    if lock >= 0 { close(lock) }
+  }
+
+  public func list() throws(DiskError) -> [String] {
+    guard let directory = opendir(path) else { throw Self.error("list", path) }
+    defer { closedir(directory) }
+    var names: [String] = []
+    errno = 0
+    while let entry = readdir(directory) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != ".", name != "..", name != Self.lockName { names.append(name) }
+    }
+    if errno != 0 { throw Self.error("list", path) }
+    return names
+  }
+
+  public func size(of name: String) throws(DiskError) -> Int {
+    // Another process may be writing where this one only reads.
+    let file = try open(name, create: false)
+    return access == .exclusive ? file.size : try Self.size(of: file.descriptor, name)
+  }
+
+  public func read(_ name: String, at offset: Int, count: Int) throws(DiskError) -> [UInt8] {
+    let file = try open(name, create: false)
+    let available = max(0, try Self.size(of: file.descriptor, name) - offset)
+    let wanted = min(count, available)
+    var failed = false
+    let bytes = [UInt8](unsafeUninitializedCapacity: wanted) { buffer, done in
+      while done < wanted {
+        let result = pread(
+          file.descriptor, buffer.baseAddress.map { $0 + done }, wanted - done,
+          off_t(offset + done))
+        if result < 0, errno == EINTR { continue }
+        if result < 0 { failed = true }
+        if result <= 0 { break }
+        done += result
+      }
+    }
+    if failed { throw Self.error("read", name) }
+    return bytes
+  }
+
+  public func append(_ bytes: [UInt8], to name: String) throws(DiskError) {
+    var file = try open(name, create: true)
+    var done = 0
+    while done < bytes.count {
+      let result = bytes.withUnsafeBytes {
+        pwrite(
+          file.descriptor, $0.baseAddress.map { $0 + done }, bytes.count - done,
+          off_t(file.size + done))
+      }
+      if result < 0, errno == EINTR { continue }
+      if result <= 0 { throw Self.error("write", name) }
+      done += result
+    }
+    file.size += bytes.count
+    files[name] = file
+  }
+
+  public func sync(_ name: String) throws(DiskError) {
+    let file = try open(name, create: false)
+    // Not retried after an interruption either: what it left is not known.
+    if fdatasync(file.descriptor) != 0 { throw Self.error("sync", name) }
+  }
+
+  public func syncDirectory() throws(DiskError) {
+    let descriptor = Self.retrying { openFile(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+    guard descriptor >= 0 else { throw Self.error("sync", path) }
+    defer { close(descriptor) }
+    if fsync(descriptor) != 0 { throw Self.error("sync", path) }
+  }
+
+  public func truncate(_ name: String, to size: Int) throws(DiskError) {
+    var file = try open(name, create: false)
+    if Self.retrying({ ftruncate(file.descriptor, off_t(size)) }) != 0 {
+      throw Self.error("truncate", name)
+    }
+    file.size = size
+    files[name] = file
+  }
+
+  public func remove(_ name: String) throws(DiskError) {
+    forget(name)
+    if unlink("\(path)/\(name)") != 0 { throw Self.error("remove", name) }
+  }
+
+  public func rename(_ name: String, to target: String) throws(DiskError) {
+    forget(name)
+    forget(target)
+    if renameFile("\(path)/\(name)", "\(path)/\(target)") != 0 {
+      throw Self.error("rename", name)
+    }
+  }
+
+  private func forget(_ name: String) {
+    if let file = files.removeValue(forKey: name) { close(file.descriptor) }
+  }
+
+  private func open(_ name: String, create: Bool) throws(DiskError) -> OpenFile {
+    if let file = files[name] { return file }
+    var flags = O_CLOEXEC | (access == .exclusive ? O_RDWR : O_RDONLY)
+    if create { flags |= O_CREAT }
+    let descriptor = Self.retrying { openFile("\(path)/\(name)", flags) }
+    guard descriptor >= 0 else { throw Self.error("open", name) }
+    let size: Int
+    do { size = try Self.size(of: descriptor, name) } catch {
+      close(descriptor)
+      throw error
+    }
+    if files.count >= Self.maximumOpenFiles, let other = files.keys.first { forget(other) }
+    let file = OpenFile(descriptor: descriptor, size: size)
+    files[name] = file
+    return file
+  }
+}
+
+// Inside of the class these names mean its methods.
+private func openFile(_ path: String, _ flags: Int32) -> Int32 { open(path, flags, 0o600) }
+private func renameFile(_ from: String, _ to: String) -> Int32 { rename(from, to) }
