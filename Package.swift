@@ -49,7 +49,7 @@ let package = Package(
     .target(
       name: "EventStore",
       dependencies: [
-        "Raft", "Keyspace", "EventLog", "CSQLite", "CLZ4", nio, nioPosix, nioSSL, logging,
+        "Raft", "Keyspace", "EventLog", "CSQLite", "CLZ4", nio, nioPosix, nioSSL, x509, logging,
       ]),
 
     // The API.
@@ -124,7 +124,7 @@ let package = Package(
     .testTarget(name: "RaftTests", dependencies: ["Raft"]),
     .testTarget(name: "KeyspaceTests", dependencies: ["Keyspace"]),
     .testTarget(name: "EventLogTests", dependencies: ["EventLog"]),
-    .testTarget(name: "EventStoreTests", dependencies: ["EventStore", "Keyspace", "EventLog", "Raft"]),
+    .testTarget(name: "EventStoreTests", dependencies: ["EventStore", "Keyspace", "EventLog", "Raft", x509, crypto, nio, nioPosix, nioSSL, logging]),
     .testTarget(name: "KubernetesAPITests", dependencies: ["KubernetesAPI", "JSONDocument"]),
     .testTarget(
       name: "ClusterConfigurationTests",

@@ -1,0 +1,81 @@
+import Keyspace
+import Raft
+
+/// What the shell does after inputs were put into a `ReplicaCore`.
+///
+/// `messages` may leave at once. `persist` goes to the log in one append and one sync; only then
+/// may its `messages` leave, and the shell calls `persisted`. `applied` is in log order; it is
+/// published to readers and watchers before `completions` and `barriers` are answered.
+public struct ReplicaActions: Sendable {
+  /// What must be on disk together.
+  public struct Persist: Sendable, Hashable {
+    /// Changed term, vote or commit; a changed commit alone needs no sync.
+    public var hardState: HardState?
+    public var entries: [LogEntry]
+    /// Leave only once all this is durable.
+    public var messages: [OutgoingMessage]
+
+    public init(hardState: HardState?, entries: [LogEntry], messages: [OutgoingMessage]) {
+      self.hardState = hardState
+      self.entries = entries
+      self.messages = messages
+    }
+  }
+
+  /// The answer to a local proposal.
+  public struct Completion: Sendable, Hashable {
+    public var id: UInt64
+    public var result: Result<TransactionResult, StoreError>
+  }
+
+  /// The answer to a local read barrier.
+  public struct BarrierCompletion: Sendable, Hashable {
+    public var id: UInt64
+    public var result: Result<Revision, StoreError>
+  }
+
+  public var messages: [OutgoingMessage] = []
+  public var persist: Persist?
+  public var applied: [AppliedEntry] = []
+  public var completions: [Completion] = []
+  public var barriers: [BarrierCompletion] = []
+  /// Followers to which the state must be streamed.
+  public var snapshotsNeeded: [ReplicaID] = []
+
+  public init() {}
+
+  public var isEmpty: Bool {
+    messages.isEmpty && persist == nil && applied.isEmpty && completions.isEmpty
+      && barriers.isEmpty && snapshotsNeeded.isEmpty
+  }
+}
+
+/// One committed log entry after it was applied to the keyspace.
+public struct AppliedEntry: Sendable {
+  public var index: LogIndex
+  public var term: Term
+  /// Of the entry's payload.
+  public var bytes: Int
+  /// `nil` for an entry that carries no transaction.
+  public var transaction: AppliedTransaction?
+
+  public init(index: LogIndex, term: Term, bytes: Int, transaction: AppliedTransaction?) {
+    self.index = index
+    self.term = term
+    self.bytes = bytes
+    self.transaction = transaction
+  }
+}
+
+/// A transaction, what became of it, and the events it caused.
+public struct AppliedTransaction: Sendable {
+  public var requestID: UInt64
+  public var result: TransactionResult
+  public var events: [Event]
+
+  public init(requestID: UInt64, result: TransactionResult, events: [Event]) {
+    self.requestID = requestID
+    self.result = result
+    self.events = events
+  }
+}

@@ -1,0 +1,177 @@
+import Keyspace
+import Raft
+
+extension ReplicaCore {
+  // MARK: Inputs
+
+  /// A local caller, known by `id` (each used once, growing), wants `transaction` committed.
+  public mutating func propose(id: UInt64, transaction: Transaction) {
+    var transaction = transaction
+    while transaction.requestID == 0 { transaction.requestID = identifiers.next() }
+    do {
+      try TransactionCodec.validate(transaction)
+    } catch {
+      actions.completions.append(
+        .init(id: id, result: .failure(.invalid(error.description))))
+      return
+    }
+    let payload = TransactionCodec.encode(transaction)
+    guard proposals.count < configuration.maximumPending,
+      proposals.bytes + payload.count <= configuration.maximumPendingBytes
+    else {
+      actions.completions.append(
+        .init(
+          id: id,
+          result: .failure(
+            .unavailable("\(proposals.count) writes already wait on this replica; try again"))))
+      return
+    }
+    proposals.insert(
+      .init(
+        id: id, requestID: transaction.requestID, payload: payload,
+        deadline: now + configuration.deadlineTicks))
+  }
+
+  /// A local caller wants to know when all that is committed by now is applied here.
+  public mutating func readBarrier(id: UInt64) {
+    guard barriers.count < configuration.maximumPending else {
+      actions.barriers.append(
+        .init(
+          id: id,
+          result: .failure(
+            .unavailable("\(barriers.count) reads already wait on this replica; try again"))))
+      return
+    }
+    barriers.insert(.init(id: id, deadline: now + configuration.deadlineTicks))
+  }
+
+  /// A follower's transactions. If this replica doesn't lead (any more) they are dropped: the
+  /// follower sends them to the right one as soon as it learns who that is.
+  mutating func appendForwarded(_ payloads: [[UInt8]], from peer: ReplicaID) {
+    guard raft.status.role == .leader else { return }
+    // Never let bytes into the log that no replica can read.
+    let readable = payloads.compactMap { payload in
+      (try? TransactionCodec.decode(payload)).map { (payload, $0.requestID) }
+    }
+    guard !readable.isEmpty else { return }
+    if refusesProposals {
+      actions.messages.append(
+        OutgoingMessage(
+          to: peer, message: .refuse(requestIDs: readable.map(\.1), reason: .noSpace)))
+      return
+    }
+    // Where the log is at its bound nothing is appended, and the follower asks again.
+    _ = raft.propose(readable.map(\.0))
+  }
+
+  mutating func refused(_ requestIDs: [UInt64], reason: RefusalReason) {
+    for requestID in requestIDs {
+      for proposal in proposals.remove(requestID: requestID) {
+        switch reason {
+        case .noSpace: complete(proposal, .failure(Self.noSpace))
+        }
+      }
+    }
+  }
+
+  // MARK: Sending
+
+  /// Hands unsent proposals to the leader, whoever that is now.
+  mutating func dispatchProposals() {
+    guard !proposals.isEmpty else { return }
+    let status = raft.status
+    if status.leader != sentTo.leader || status.term != sentTo.term {
+      sentTo = (status.leader, status.term)
+      proposals.markAllUnsent()
+    }
+    guard status.leader != 0 else { return }
+    let unsent = proposals.takeUnsent(now: now)
+    guard !unsent.isEmpty else { return }
+    if status.leader == configuration.raft.id {
+      propose(unsent)
+    } else {
+      forward(unsent, to: status.leader)
+    }
+  }
+
+  private mutating func propose(_ unsent: [PendingProposals.Proposal]) {
+    if refusesProposals {
+      refused(unsent.map(\.requestID), reason: .noSpace)
+    } else if raft.propose(unsent.map(\.payload)) == nil {
+      // The log is at its bound; they go with the next tick.
+      proposals.putBack(unsent)
+    }
+  }
+
+  /// Several in one message, but none so large that it holds up heartbeats for long.
+  private mutating func forward(_ unsent: [PendingProposals.Proposal], to leader: ReplicaID) {
+    var batch: [[UInt8]] = []
+    var bytes = 0
+    func flush(_ actions: inout ReplicaActions) {
+      guard !batch.isEmpty else { return }
+      actions.messages.append(OutgoingMessage(to: leader, message: .propose(batch)))
+      batch = []
+      bytes = 0
+    }
+    for proposal in unsent {
+      if bytes + proposal.payload.count > 1 << 20 { flush(&actions) }
+      batch.append(proposal.payload)
+      bytes += proposal.payload.count
+    }
+    flush(&actions)
+  }
+
+  mutating func dispatchBarriers() {
+    guard !barriers.isEmpty, raft.status.leader != 0 else { return }
+    if let context = barriers.startRound(now: now) { raft.readIndex(context: context) }
+  }
+
+  // MARK: Answers
+
+  mutating func complete(
+    _ proposal: PendingProposals.Proposal, _ result: Result<TransactionResult, StoreError>
+  ) {
+    actions.completions.append(.init(id: proposal.id, result: result))
+  }
+
+  mutating func completeBarriers() {
+    for id in barriers.removeReady(applied: applied) {
+      actions.barriers.append(.init(id: id, result: .success(keyspace.revision)))
+    }
+  }
+
+  /// Answers those whose transaction was applied within a snapshot.
+  mutating func completeRemembered() {
+    guard !proposals.isEmpty else { return }
+    let wanted = Set(proposals.requestIDs)
+    for (requestID, result) in keyspace.requests where wanted.contains(requestID) {
+      for proposal in proposals.remove(requestID: requestID) {
+        complete(proposal, .success(result))
+      }
+    }
+  }
+
+  /// Each tick: fails what waited too long, sends again what may be lost.
+  mutating func expire() {
+    guard hasPending else { return }
+    for proposal in proposals.removeExpired(now: now) {
+      complete(proposal, .failure(.unavailable(unavailableReason)))
+    }
+    for id in barriers.removeExpired(now: now) {
+      actions.barriers.append(.init(id: id, result: .failure(.unavailable(unavailableReason))))
+    }
+    guard now % max(1, configuration.resendTicks / 4) == 0 else { return }
+    proposals.markUnsent(sentUntil: now - configuration.resendTicks)
+    barriers.requeueRounds(sentUntil: now - configuration.resendTicks)
+  }
+
+  private var unavailableReason: String {
+    raft.status.leader == 0
+      ? "no leader: a majority of the replicas is not reachable"
+      : "replica \(raft.status.leader) leads, but did not answer in time"
+  }
+
+  static var noSpace: StoreError {
+    .noSpace("the leader's disk is full; free some space, nothing was written")
+  }
+}

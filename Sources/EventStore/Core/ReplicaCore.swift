@@ -1,0 +1,235 @@
+import Keyspace
+import Raft
+
+/// One replica's decisions: consensus, the keyspace, and the callers that wait for either.
+///
+/// A plain value: inputs go in by the methods, what is to be done comes out of `takeActions`. It
+/// has no clock (time is `tick`), no randomness (request ids come from the seed) and does no I/O,
+/// so that a simulation can drive exactly what production runs.
+///
+/// A transaction that doesn't come from this leader itself is forwarded to the leader, and
+/// answered when *this* replica applies it, found again by its request id. After a change of
+/// leader, everything unanswered is sent again at once; request ids make that safe.
+public struct ReplicaCore: Sendable {
+  public struct Configuration: Sendable {
+    public var raft: RaftConfiguration
+    /// Ticks after which an unanswered proposal or barrier fails as unavailable.
+    public var deadlineTicks: Int
+    /// Ticks after which an unanswered proposal or barrier is sent again to the same leader:
+    /// its message may have been lost.
+    public var resendTicks: Int
+    /// Unanswered proposals and barriers beyond this number are refused.
+    public var maximumPending: Int
+    /// Encoded bytes of unanswered proposals beyond which more are refused.
+    public var maximumPendingBytes: Int
+    /// Seeds the request ids given to transactions that have none. Must differ between two lives
+    /// of a replica, or else ids repeat.
+    public var seed: UInt64
+
+    public init(
+      raft: RaftConfiguration, deadlineTicks: Int = 500, resendTicks: Int = 50,
+      maximumPending: Int = 20_000, maximumPendingBytes: Int = 128 << 20, seed: UInt64
+    ) {
+      self.raft = raft
+      self.deadlineTicks = deadlineTicks
+      self.resendTicks = resendTicks
+      self.maximumPending = maximumPending
+      self.maximumPendingBytes = maximumPendingBytes
+      self.seed = seed
+    }
+  }
+
+  public let configuration: Configuration
+  public internal(set) var raft: RaftNode
+  public internal(set) var keyspace: KeyspaceState
+  /// The log index up to which `keyspace` has everything.
+  public internal(set) var applied: LogIndex
+  public internal(set) var appliedTerm: Term
+  /// While true nothing new is appended here: the disk is full.
+  public internal(set) var refusesProposals = false
+
+  var now: Int = 0
+  var identifiers: SplitMix64
+  var proposals = PendingProposals()
+  var barriers = PendingBarriers()
+  var actions = ReplicaActions()
+  /// The leader and term that unanswered proposals were last sent to.
+  var sentTo: (leader: ReplicaID, term: Term) = (0, 0)
+
+  /// - Parameters:
+  ///   - entries: the log's entries kept in memory, from `snapshotIndex + 1` on.
+  ///   - applied: what `keyspace` already has; at least `snapshotIndex`.
+  public init(
+    configuration: Configuration, hardState: HardState, snapshotIndex: LogIndex,
+    snapshotTerm: Term, entries: [LogEntry], applied: LogIndex, appliedTerm: Term,
+    keyspace: KeyspaceState
+  ) {
+    precondition(applied >= snapshotIndex, "the state must reach to where the log begins")
+    self.configuration = configuration
+    self.keyspace = keyspace
+    self.applied = applied
+    self.appliedTerm = appliedTerm
+    identifiers = SplitMix64(state: configuration.seed)
+    raft = RaftNode(
+      configuration: configuration.raft, hardState: hardState, snapshotIndex: snapshotIndex,
+      snapshotTerm: snapshotTerm, entries: entries, applied: applied)
+  }
+
+  /// Whether anybody waits for an answer.
+  public var hasPending: Bool { !proposals.isEmpty || !barriers.isEmpty }
+
+  // MARK: Inputs
+
+  public mutating func tick() {
+    now += 1
+    raft.tick()
+    expire()
+  }
+
+  public mutating func receive(_ message: PeerMessage, from peer: ReplicaID) {
+    switch message {
+    case .raft(let message):
+      // The connection vouches for who speaks.
+      guard message.from == peer, message.to == configuration.raft.id else { return }
+      raft.step(message)
+    case .propose(let payloads):
+      appendForwarded(payloads, from: peer)
+    case .refuse(let requestIDs, let reason):
+      refused(requestIDs, reason: reason)
+    }
+  }
+
+  /// The log up to here is durable.
+  public mutating func persisted(index: LogIndex, term: Term) {
+    raft.persisted(index: index, term: term)
+  }
+
+  /// The connection from or to `peer` broke: if it leads, it may be dead.
+  public mutating func connectionLost(to peer: ReplicaID) {
+    raft.connectionLost(to: peer)
+    // What was on its way to the leader may be lost with the connection.
+    if peer == sentTo.leader { proposals.markAllUnsent() }
+    barriers.requeueRounds()
+  }
+
+  /// The disk has filled up, or has space again.
+  public mutating func setRefusesProposals(_ refuses: Bool) {
+    guard refuses != refusesProposals else { return }
+    refusesProposals = refuses
+    if refuses, raft.status.role == .leader, let successor = bestSuccessor() {
+      raft.transferLeadership(to: successor)
+    }
+  }
+
+  public mutating func transferLeadership(to peer: ReplicaID? = nil) {
+    guard let target = peer ?? bestSuccessor() else { return }
+    raft.transferLeadership(to: target)
+  }
+
+  /// Stands for election without waiting for the timer.
+  public mutating func campaign() { raft.campaign() }
+
+  /// Whether the state as of `index`, streamed by a leader of `leaderTerm`, would bring this
+  /// replica forward. If so its announcement is stepped: what `takeActions` then has to persist
+  /// must be durable before the state is installed.
+  public mutating func prepareSnapshot(
+    from leader: ReplicaID, leaderTerm: Term, index: LogIndex, term: Term
+  ) -> Bool {
+    raft.step(
+      Message(
+        from: leader, to: configuration.raft.id, term: leaderTerm,
+        body: .snapshot(index: index, term: term)))
+    return raft.status.term == leaderTerm && raft.accepts(snapshotIndex: index)
+      && index > applied && term <= leaderTerm
+  }
+
+  public mutating func snapshotSent(to peer: ReplicaID, index: LogIndex, succeeded: Bool) {
+    raft.snapshotSent(to: peer, index: index, succeeded: succeeded)
+  }
+
+  /// The state was replaced by a peer's, as of `index`; the log begins after it.
+  public mutating func snapshotInstalled(index: LogIndex, term: Term, keyspace: KeyspaceState) {
+    precondition(index >= applied, "a snapshot never takes the state back")
+    raft.restore(snapshotIndex: index, snapshotTerm: term)
+    self.keyspace = keyspace
+    applied = index
+    appliedTerm = term
+    completeRemembered()
+    completeBarriers()
+  }
+
+  /// Fails everything that waits; used when the replica stops.
+  public mutating func failPending(_ error: StoreError) {
+    for proposal in proposals.removeAll() { complete(proposal, .failure(error)) }
+    for id in barriers.removeAll() {
+      actions.barriers.append(.init(id: id, result: .failure(error)))
+    }
+  }
+
+  // MARK: Output
+
+  /// What is to be done now. Call until it returns nothing.
+  public mutating func takeActions() -> ReplicaActions {
+    dispatchProposals()
+    dispatchBarriers()
+    let next = raft.takeActions()
+    actions.messages += next.messages.map { OutgoingMessage(to: $0.to, message: .raft($0)) }
+    if next.hardState != nil || !next.entries.isEmpty || !next.messagesAfterPersist.isEmpty {
+      actions.persist = ReplicaActions.Persist(
+        hardState: next.hardState, entries: next.entries,
+        messages: next.messagesAfterPersist.map {
+          OutgoingMessage(to: $0.to, message: .raft($0))
+        })
+    }
+    for entry in next.committed { apply(entry) }
+    if let last = next.committed.last { raft.applied(to: last.index) }
+    barriers.ready(next.reads)
+    barriers.failed(next.failedReads)
+    completeBarriers()
+    actions.snapshotsNeeded += next.snapshotsNeeded
+    defer { actions = ReplicaActions() }
+    return actions
+  }
+
+  private mutating func apply(_ entry: LogEntry) {
+    precondition(entry.index == applied + 1, "entries are applied in order, none skipped")
+    applied = entry.index
+    appliedTerm = entry.term
+    var transaction: AppliedTransaction?
+    // Every replica skips an unreadable payload alike, so they stay equal.
+    if entry.kind == .command, let decoded = try? TransactionCodec.decode(entry.payload) {
+      let (result, events) = keyspace.apply(decoded)
+      transaction = AppliedTransaction(
+        requestID: decoded.requestID, result: result, events: events)
+      for proposal in proposals.remove(requestID: decoded.requestID) {
+        complete(proposal, .success(result))
+      }
+    }
+    actions.applied.append(
+      AppliedEntry(
+        index: entry.index, term: entry.term, bytes: entry.payload.count,
+        transaction: transaction))
+  }
+
+  /// The follower that has the most of the log.
+  private func bestSuccessor() -> ReplicaID? {
+    let status = raft.status
+    guard status.role == .leader else { return nil }
+    return status.peers.filter { $0.id != status.id && $0.recentlyActive }
+      .max { ($0.match, $1.id) < ($1.match, $0.id) }?.id
+  }
+}
+
+/// The generator of Steele, Lea and Flood, "Fast splittable pseudorandom number generators"
+/// (2014): one word of state, all 2^64 values in one period.
+struct SplitMix64: Sendable {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}

@@ -1,0 +1,207 @@
+import EventLog
+import Keyspace
+import Logging
+import Raft
+
+/// The thread that owns the core: it takes all inputs that wait, puts them into the core, and
+/// carries out what the core wants done.
+///
+/// `@unchecked Sendable`: the variables are used by the core's thread only; the others only reach
+/// the mailbox.
+final class CoreRunner: @unchecked Sendable {
+  /// The rest of the replica, as the core's thread sees it.
+  struct Surroundings: Sendable {
+    var hub: WatchHub
+    var writer: LogWriter
+    var statistics: ReplicaStatistics
+  }
+
+  let mailbox: Mailbox<CoreInput>
+  let configuration: ReplicaConfiguration
+  let logger: Logger
+  let surroundings: Surroundings
+  var core: ReplicaCore
+  private var commits: [UInt64: CoreInput.Commit] = [:]
+  private var barriers: [UInt64: CoreInput.Barrier] = [:]
+  private var nextID: UInt64 = 1
+  private var lastSeen = (role: Role.follower, term: Term(0), leader: ReplicaID(0))
+  private var retention: LogRetention
+  private var failure: String?
+  private var isStopping = false
+  private var thread: WorkerThread?
+
+  init(
+    core: ReplicaCore, mailbox: Mailbox<CoreInput>, configuration: ReplicaConfiguration,
+    surroundings: Surroundings, logger: Logger
+  ) {
+    self.core = core
+    self.mailbox = mailbox
+    self.configuration = configuration
+    self.surroundings = surroundings
+    self.logger = logger
+    retention = LogRetention(tailBytes: configuration.logTailBytes)
+  }
+
+  func start() { thread = WorkerThread(name: "core") { [self] in run() } }
+
+  func join() { thread?.join() }
+
+  private func run() {
+    let tick = UInt64(max(1, configuration.tickMilliseconds)) * 1_000_000
+    if configuration.peers.isEmpty { core.campaign() }
+    perform()
+    var nextTick = monotonicNanoseconds() + tick
+    while let inputs = mailbox.takeAll(untilNanoseconds: needsTicks ? nextTick : nil) {
+      for input in inputs { handle(input) }
+      let now = monotonicNanoseconds()
+      if now >= nextTick {
+        // After a pause of the process, only a few: what has arrived meanwhile comes first, and
+        // the leader is not taken for dead because this replica slept.
+        for _ in 0..<min(3, (now - nextTick) / tick + 1) { core.tick() }
+        nextTick = now + tick
+      }
+      perform()
+    }
+    finish()
+  }
+
+  /// Alone and with nobody waiting, time changes nothing.
+  private var needsTicks: Bool {
+    !configuration.peers.isEmpty || core.hasPending || core.raft.status.role != .leader
+  }
+
+  // MARK: Inputs
+
+  private func handle(_ input: CoreInput) {
+    switch input {
+    case .commit(let transaction, let continuation): commit(transaction, continuation)
+    case .barrier(let continuation):
+      let id = takeID()
+      barriers[id] = continuation
+      core.readBarrier(id: id)
+    case .received(let messages, let peer): receive(messages, from: peer)
+    case .connectionLost(let peer): core.connectionLost(to: peer)
+    case .persisted(let index, let term): core.persisted(index: index, term: term)
+    case .checkpointed(let index): checkpointed(index)
+    case .diskIsFull(let isFull): core.setRefusesProposals(isFull)
+    case .watchesBegan: surroundings.hub.deliverBacklogs()
+    case .status(let continuation): continuation.resume(returning: status())
+    case .transferLeadership(let peer): core.transferLeadership(to: peer)
+    case .snapshotSent(let peer, let index, let succeeded):
+      core.snapshotSent(to: peer, index: index, succeeded: succeeded)
+    case .failed(let message): fail(message)
+    case .stop: stop()
+    }
+  }
+
+  private func takeID() -> UInt64 {
+    defer { nextID += 1 }
+    return nextID
+  }
+
+  private func commit(_ transaction: Transaction, _ continuation: CoreInput.Commit) {
+    let id = takeID()
+    commits[id] = continuation
+    core.propose(id: id, transaction: transaction)
+  }
+
+  private func receive(_ messages: [PeerMessage], from peer: ReplicaID) {
+    for message in messages {
+      core.receive(message, from: peer)
+    }
+  }
+
+  private func checkpointed(_ index: LogIndex) {
+    if let before = retention.removable(checkpoint: index) {
+      surroundings.writer.post(.removeSegments(before: before))
+    }
+  }
+
+  private func fail(_ message: String) {
+    guard failure == nil, !isStopping else { return }
+    failure = message
+    logger.critical("the replica stops", metadata: ["reason": "\(message)"])
+    stop()
+  }
+
+  private func stop() {
+    isStopping = true
+    mailbox.close()
+  }
+
+  private func finish() {
+    let reason = failure ?? "the replica is shut down"
+    surroundings.hub.stop(.stopped(reason))
+    core.failPending(.stopped(reason))
+    let actions = core.takeActions()
+    answer(actions)
+    for continuation in commits.values {
+      continuation.resume(returning: .failure(.stopped(reason)))
+    }
+    for continuation in barriers.values {
+      continuation.resume(returning: .failure(.stopped(reason)))
+    }
+    commits = [:]
+    barriers = [:]
+    if let failure { configuration.onFatal?(failure) }
+  }
+
+  // MARK: Actions
+
+  func perform() {
+    while true {
+      let actions = core.takeActions()
+      if actions.isEmpty { break }
+      if let batch = actions.persist { surroundings.writer.post(.persist(batch)) }
+      publish(actions.applied)
+      answer(actions)
+    }
+    noticeLeadership()
+  }
+
+  private func publish(_ applied: [AppliedEntry]) {
+    guard !applied.isEmpty else { return }
+    for entry in applied { retention.applied(index: entry.index, bytes: entry.bytes) }
+    let events = applied.flatMap { $0.transaction?.events ?? [] }
+    if !events.isEmpty { surroundings.hub.publish(core.keyspace.snapshot, events: events) }
+  }
+
+  private func answer(_ actions: ReplicaActions) {
+    for completion in actions.completions {
+      commits.removeValue(forKey: completion.id)?.resume(returning: completion.result)
+    }
+    for completion in actions.barriers {
+      barriers.removeValue(forKey: completion.id)?.resume(returning: completion.result)
+    }
+  }
+
+  private func noticeLeadership() {
+    let status = core.raft.status
+    guard (status.role, status.term, status.leader) != lastSeen else { return }
+    lastSeen = (status.role, status.term, status.leader)
+    logger.info(
+      "leadership",
+      metadata: [
+        "role": "\(status.role.rawValue)", "term": "\(status.term)", "leader": "\(status.leader)",
+      ])
+  }
+
+  private func status() -> ReplicaStatus {
+    let raft = core.raft.status
+    let connected = Set<ReplicaID>()
+    let known = Dictionary(raft.peers.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+    return ReplicaStatus(
+      id: configuration.id, clusterID: configuration.clusterID, role: raft.role, term: raft.term,
+      leader: raft.leader, commit: raft.commit, applied: core.applied, lastIndex: raft.lastIndex,
+      revision: core.keyspace.revision, logBytes: surroundings.statistics.logBytes,
+      stateHash: core.keyspace.stateHash, keyCount: core.keyspace.count,
+      stateBytes: core.keyspace.bytes, checkpoint: surroundings.statistics.checkpoint,
+      diskIsFull: core.refusesProposals,
+      peers: configuration.peers.map { peer in
+        let match = known[peer.id]?.match ?? 0
+        return .init(
+          id: peer.id, connected: connected.contains(peer.id), match: match,
+          lag: raft.role == .leader && raft.lastIndex > match ? raft.lastIndex - match : 0)
+      })
+  }
+}

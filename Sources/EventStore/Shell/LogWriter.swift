@@ -1,0 +1,182 @@
+import EventLog
+import Foundation
+import Keyspace
+import Logging
+import Raft
+
+/// The thread that owns the log: everything that waits becomes one append and one sync.
+///
+/// While it syncs, the core goes on and gathers the next batch. A failed sync is never retried:
+/// what the disk holds after it is unknown, so the replica stops. A full disk is not a failure:
+/// the same batch is tried again until there is space.
+///
+/// `@unchecked Sendable`: `log` and the other variables are used by the writer's thread only,
+/// except between `init` and `start`.
+final class LogWriter: @unchecked Sendable {
+  enum Work: Sendable {
+    case persist(ReplicaActions.Persist)
+    /// Removes segments wholly below this index.
+    case removeSegments(before: LogIndex)
+    /// Runs on the log's thread, between two batches.
+    case run(@Sendable (LogWriter) -> Void)
+  }
+
+  /// Persist batches on their way; the core bounds them by its own bound of unapplied bytes.
+  private let mailbox = Mailbox<Work>(bound: 1 << 16)
+  /// `nil` once stopped, so that the folder is free for another.
+  private var log: EventLog<FileDisk>?
+  private var vote: LogVote
+  private var isVoteDurable = true
+  private let send: @Sendable ([OutgoingMessage]) -> Void
+  private let report: @Sendable (CoreInput) -> Void
+  private let logger: Logger
+  private let statistics: ReplicaStatistics
+  private let spaceGuard: SpaceGuard
+  private var thread: WorkerThread?
+
+  init(
+    log: EventLog<FileDisk>, vote: LogVote, spaceGuard: SpaceGuard,
+    statistics: ReplicaStatistics, logger: Logger,
+    send: @escaping @Sendable ([OutgoingMessage]) -> Void,
+    report: @escaping @Sendable (CoreInput) -> Void
+  ) {
+    self.log = log
+    self.vote = vote
+    self.spaceGuard = spaceGuard
+    self.statistics = statistics
+    self.logger = logger
+    self.send = send
+    self.report = report
+  }
+
+  func start() { thread = WorkerThread(name: "log") { [self] in run() } }
+
+  func post(_ work: Work) { mailbox.post(work) }
+
+  /// Waits until the log's thread has done `body`; false where it has stopped already.
+  func runAndWait(_ body: @escaping @Sendable (LogWriter) -> Void) -> Bool {
+    let done = DispatchSemaphore(value: 0)
+    let posted = mailbox.post(
+      .run { writer in
+        body(writer)
+        done.signal()
+      })
+    if posted { done.wait() }
+    return posted
+  }
+
+  /// Finishes what waits, then ends the thread.
+  func stop() {
+    mailbox.close()
+    thread?.join()
+    log = nil
+  }
+
+  private func run() {
+    while let work = mailbox.takeAll(untilNanoseconds: spaceGuard.nextCheck) {
+      checkSpace()
+      var batches: [ReplicaActions.Persist] = []
+      for item in work {
+        switch item {
+        case .persist(let batch): batches.append(batch)
+        case .removeSegments(let index):
+          guard persist(&batches) else { return }
+          removeSegments(before: index)
+        case .run(let body):
+          guard persist(&batches) else { return }
+          body(self)
+        }
+      }
+      guard persist(&batches) else { return }
+    }
+  }
+
+  /// Replaces the log by an empty one that continues after `index`; used when a streamed state is
+  /// installed.
+  func reset(toIndex index: LogIndex, term: Term) throws(LogError) {
+    try log?.reset(toIndex: index, term: term)
+    updateStatistics()
+  }
+
+  // MARK: One group
+
+  /// False where the log is lost for good.
+  private func persist(_ batches: inout [ReplicaActions.Persist]) -> Bool {
+    guard !batches.isEmpty else { return true }
+    defer { batches.removeAll() }
+    var records: [LogRecord] = []
+    for batch in batches {
+      if let hardState = batch.hardState { vote = LogVote(hardState) }
+      // A later batch replaces what it overlaps.
+      if let first = batch.entries.first {
+        while let last = records.last, last.index >= first.index { records.removeLast() }
+      }
+      records += batch.entries.map(LogRecord.init)
+    }
+    let needsWrite = !records.isEmpty || batches.contains { $0.hardState != nil }
+    if needsWrite, !write(records) { return false }
+    for batch in batches {
+      if !batch.messages.isEmpty { send(batch.messages) }
+      if let last = batch.entries.last {
+        report(.persisted(index: last.index, term: last.term))
+      }
+    }
+    return true
+  }
+
+  private func write(_ records: [LogRecord]) -> Bool {
+    var isFull = false
+    while true {
+      do {
+        try log?.append(records, vote: vote)
+        try log?.sync()
+        updateStatistics()
+        return true
+      } catch {
+        guard case .noSpace = error else {
+          logger.critical("the log can't be written", metadata: ["error": "\(error)"])
+          report(.failed("the log can't be written: \(error)"))
+          return false
+        }
+        if !isFull {
+          isFull = true
+          spaceGuard.ranFull()
+          report(.diskIsFull(true))
+          logger.error(
+            "the disk is full: no writes until there is space",
+            metadata: [
+              "error": "\(error)"
+            ])
+        }
+        if mailbox.isClosed { return false }
+        Thread.sleep(forTimeInterval: 0.2)
+      }
+    }
+  }
+
+  private func checkSpace() {
+    guard let isFull = spaceGuard.check() else { return }
+    if isFull {
+      logger.error(
+        "the disk is almost full: no writes until there is space",
+        metadata: ["folder": "\(spaceGuard.path)"])
+    } else {
+      logger.notice("the disk has space again")
+    }
+    report(.diskIsFull(isFull))
+  }
+
+  private func removeSegments(before index: LogIndex) {
+    do {
+      try log?.removeSegments(before: index)
+      updateStatistics()
+    } catch {
+      logger.warning("old log segments stay", metadata: ["error": "\(error)"])
+    }
+  }
+
+  private func updateStatistics() {
+    guard let log else { return }
+    statistics.update(logBytes: log.byteCount, logFirstIndex: log.firstIndex)
+  }
+}

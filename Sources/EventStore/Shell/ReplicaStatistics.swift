@@ -1,0 +1,22 @@
+import Raft
+
+/// Figures that one thread sets and others show.
+///
+/// `@unchecked Sendable`: every access is under the monitor's lock.
+final class ReplicaStatistics: @unchecked Sendable {
+  private let monitor = Monitor()
+  private var values = (logBytes: 0, logFirstIndex: LogIndex(0), checkpoint: LogIndex(0))
+
+  var logBytes: Int { monitor.withLock { values.logBytes } }
+  var logFirstIndex: LogIndex { monitor.withLock { values.logFirstIndex } }
+  var checkpoint: LogIndex { monitor.withLock { values.checkpoint } }
+
+  func update(logBytes: Int, logFirstIndex: LogIndex) {
+    monitor.withLock {
+      values.logBytes = logBytes
+      values.logFirstIndex = logFirstIndex
+    }
+  }
+
+  func update(checkpoint: LogIndex) { monitor.withLock { values.checkpoint = checkpoint } }
+}
