@@ -1,0 +1,70 @@
+import Keyspace
+
+/// The tables of the projection.
+enum ProjectionSchema {
+  static let version: Int64 = 1
+
+  /// A history row's id holds its revision and, in the lower bits, its position in the
+  /// transaction, so rows are stored in the order of what happened.
+  static let positionBits: UInt64 = 14
+
+  static func id(_ revision: Revision, position: Int = 0) -> Int64 {
+    Int64(clamping: revision & (1 << 49 - 1)) << Int64(positionBits) | Int64(position)
+  }
+
+  /// Columns of `history` and of the tail that replaces what it does not have yet.
+  static let historyColumns = """
+    id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, position INTEGER NOT NULL,
+    key BLOB NOT NULL, kind INTEGER NOT NULL, value BLOB NOT NULL,
+    create_revision INTEGER NOT NULL, prev_revision INTEGER NOT NULL,
+    user TEXT NOT NULL, impersonator TEXT NOT NULL, agent TEXT NOT NULL, verb TEXT NOT NULL,
+    subresource TEXT NOT NULL, cause INTEGER NOT NULL, time_ms INTEGER NOT NULL,
+    request_id INTEGER NOT NULL
+    """
+
+  static let columnNames = """
+    id, revision, position, key, kind, value, create_revision, prev_revision, user, impersonator, \
+    agent, verb, subresource, cause, time_ms, request_id
+    """
+
+  static let create = """
+    CREATE TABLE history(\(historyColumns));
+    CREATE INDEX history_key ON history(key, revision, kind);
+    CREATE INDEX history_time ON history(time_ms);
+    CREATE TABLE current(key BLOB PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE requests(
+      sequence INTEGER PRIMARY KEY, request_id INTEGER NOT NULL UNIQUE,
+      conflict_key BLOB, revision INTEGER NOT NULL);
+    CREATE TABLE meta(
+      one INTEGER PRIMARY KEY CHECK (one = 1), cluster INTEGER NOT NULL,
+      replica INTEGER NOT NULL, applied_index INTEGER NOT NULL, applied_term INTEGER NOT NULL,
+      revision INTEGER NOT NULL, state_hash INTEGER NOT NULL,
+      compacted_revision INTEGER NOT NULL);
+    PRAGMA user_version = \(version);
+    """
+
+  static func insert(into table: String) -> String {
+    "INSERT INTO \(table)(\(columnNames)) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+  }
+
+  static func bind(_ event: Event, position: Int, to statement: SQLiteStatement) {
+    let revision = event.revision
+    let created = event.previous?.createRevision ?? revision
+    statement.bind(1, id(revision, position: position))
+    statement.bind(2, revision)
+    statement.bind(3, Int64(position))
+    statement.bind(4, event.key.bytes)
+    statement.bind(5, Int64(event.kind.rawValue))
+    statement.bind(6, event.value)
+    statement.bind(7, created)
+    statement.bind(8, event.previous?.modRevision ?? 0)
+    statement.bind(9, event.provenance.user)
+    statement.bind(10, event.provenance.impersonator)
+    statement.bind(11, event.provenance.agent)
+    statement.bind(12, event.provenance.verb)
+    statement.bind(13, event.provenance.subresource)
+    statement.bind(14, event.provenance.cause)
+    statement.bind(15, event.timeMilliseconds)
+    statement.bind(16, event.requestID)
+  }
+}
