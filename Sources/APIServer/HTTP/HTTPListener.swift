@@ -1,0 +1,164 @@
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOHTTP2
+import NIOPosix
+import NIOSSL
+
+/// Listens for TLS connections that speak HTTP/2 or HTTP/1.1, as ALPN decides.
+final class HTTPListener: Sendable {
+  private let channels: [any Channel]
+
+  private init(channels: [any Channel]) { self.channels = channels }
+
+  var boundAddresses: [SocketAddress] { channels.compactMap(\.localAddress) }
+
+  static func start(
+    addresses: [(host: String, port: Int)], tls: NIOSSLContext, verifier: ClientCertificates,
+    group: any EventLoopGroup, limits: HTTPRequestHandler.Limits,
+    responder: @escaping RequestResponder
+  ) async throws -> HTTPListener {
+    let bootstrap = ServerBootstrap(group: group)
+      .serverChannelOption(.backlog, value: 1024)
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .childChannelOption(.socketOption(.so_keepalive), value: 1)
+      .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try configure(
+            channel, tls: tls, verifier: verifier, limits: limits, responder: responder)
+        }
+      }
+    var channels: [any Channel] = []
+    do {
+      for (host, port) in addresses {
+        channels.append(try await bootstrap.bind(host: host, port: port).get())
+      }
+    } catch {
+      for channel in channels { try? await channel.close() }
+      throw error
+    }
+    return HTTPListener(channels: channels)
+  }
+
+  private static func configure(
+    _ channel: any Channel, tls: NIOSSLContext, verifier: ClientCertificates,
+    limits: HTTPRequestHandler.Limits, responder: @escaping RequestResponder
+  ) throws {
+    let peer = channel.eventLoop.makePromise(of: PeerIdentity.self)
+    let handler = NIOSSLServerHandler(
+      context: tls,
+      customVerificationCallback: { chain, promise in
+        // Any certificate gets through the handshake, so that a wrong one can be answered with
+        // a readable 401; `peer` holds what it is worth.
+        verifier.verify(chain, into: peer)
+        promise.succeed(.certificateVerified)
+      })
+    let operations = channel.pipeline.syncOperations
+    try operations.addHandler(handler)
+    try operations.addHandler(HandshakeDeadline(seconds: 10))
+    let identity = peer.futureResult
+    channel.closeFuture.whenComplete { _ in peer.succeed(.none) }
+    // Without a certificate the callback above never runs.
+    let settle: @Sendable (any Channel) throws -> Void = { channel in
+      let operations = channel.pipeline.syncOperations
+      if try operations.handler(type: NIOSSLServerHandler.self).peerCertificate == nil {
+        peer.succeed(.none)
+      }
+      try operations.handler(type: HandshakeDeadline.self).done()
+    }
+    channel.configureHTTP2SecureUpgrade(
+      h2ChannelConfigurator: { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try settle(channel)
+          try configureHTTP2(channel, peer: identity, limits: limits, responder: responder)
+        }
+      },
+      http1ChannelConfigurator: { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try settle(channel)
+          try channel.pipeline.syncOperations.configureHTTPServerPipeline(
+            withPipeliningAssistance: true, withErrorHandling: true)
+          try channel.pipeline.syncOperations.addHandler(
+            HTTPRequestHandler(
+              responder: responder, peer: identity, isHTTP2: false, limits: limits))
+        }
+      }
+    ).whenFailure { _ in channel.close(promise: nil) }
+  }
+
+  private static func configureHTTP2(
+    _ channel: any Channel, peer: EventLoopFuture<PeerIdentity>,
+    limits: HTTPRequestHandler.Limits, responder: @escaping RequestResponder
+  ) throws {
+    // client-go multiplexes every informer over one connection and cancels watches freely: the
+    // library's defaults (100 streams, 64 KiB windows, 200 resets in 30 s) are for browsers.
+    let window = 1024 * 1024
+    var connection = NIOHTTP2Handler.ConnectionConfiguration()
+    connection.initialSettings = [
+      HTTP2Setting(parameter: .maxConcurrentStreams, value: 1000),
+      HTTP2Setting(parameter: .maxHeaderListSize, value: 64 * 1024),
+      HTTP2Setting(parameter: .initialWindowSize, value: window),
+    ]
+    connection.targetWindowSize = window
+    connection.controlFrameRateLimit.maximumCount = 20_000
+    var stream = NIOHTTP2Handler.StreamConfiguration()
+    stream.targetWindowSize = window
+    stream.outboundBufferSizeHighWatermark = window
+    stream.outboundBufferSizeLowWatermark = window / 2
+    stream.streamResetFrameRateLimit.maximumCount = 20_000
+    stream.streamErrorRateLimit.maximumCount = 20_000
+    _ = try channel.pipeline.syncOperations.configureHTTP2Pipeline(
+      mode: .server, connectionConfiguration: connection, streamConfiguration: stream
+    ) { stream in
+      stream.eventLoop.makeCompletedFuture {
+        try stream.pipeline.syncOperations.addHandler(HTTP2FramePayloadToHTTP1ServerCodec())
+        try stream.pipeline.syncOperations.addHandler(
+          HTTPRequestHandler(responder: responder, peer: peer, isHTTP2: true, limits: limits))
+      }
+    }
+    try channel.pipeline.syncOperations.addHandler(ConnectionErrorHandler())
+  }
+
+  func stop() async {
+    for channel in channels { try? await channel.close() }
+  }
+}
+
+/// Closes a connection whose TLS handshake does not come to an end.
+private final class HandshakeDeadline: ChannelInboundHandler, RemovableChannelHandler {
+  typealias InboundIn = Any
+
+  private let seconds: Int64
+  private var timer: Scheduled<Void>?
+
+  init(seconds: Int64) { self.seconds = seconds }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    let channel = context.channel
+    timer = context.eventLoop.scheduleTask(in: .seconds(seconds)) { channel.close(promise: nil) }
+  }
+
+  func done() { timer?.cancel() }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    timer?.cancel()
+    context.fireChannelInactive()
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    // Garbage instead of a handshake, or a client that gave up.
+    timer?.cancel()
+    context.close(promise: nil)
+  }
+}
+
+/// Closes an HTTP/2 connection that broke the protocol.
+private final class ConnectionErrorHandler: ChannelInboundHandler {
+  typealias InboundIn = Any
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    if error is NIOHTTP2Errors.StreamClosed || error is NIOHTTP2Errors.NoSuchStream { return }
+    context.close(promise: nil)
+  }
+}

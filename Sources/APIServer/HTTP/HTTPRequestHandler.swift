@@ -1,0 +1,229 @@
+import KubernetesAPI
+import NIOCore
+import NIOHTTP1
+
+/// Answers a request; the seam between the event loops and everything else.
+typealias RequestResponder = @Sendable (APIRequest) async -> APIResponse
+
+/// Reads requests of one HTTP/1.1 connection or one HTTP/2 stream, with bounds on size and time,
+/// and writes what the responder answers. Crosses into a task once for each request.
+final class HTTPRequestHandler: ChannelInboundHandler {
+  typealias InboundIn = HTTPServerRequestPart
+  typealias OutboundOut = HTTPServerResponsePart
+
+  struct Limits: Sendable {
+    /// Upstream's bound on a request body.
+    var maximumBodyBytes = 3 * 1024 * 1024
+    /// From the first byte of waiting for a request until its head is there.
+    var headSeconds: Int64 = 32
+    /// Between two requests of one connection.
+    var idleSeconds: Int64 = 180
+    /// What a slow client of a watch may leave behind unread.
+    var maximumPendingStreamBytes = 32 * 1024 * 1024
+  }
+
+  private enum State {
+    case idle
+    case receiving(HTTPRequestHead, ByteBuffer)
+    /// The body is too large and was answered; the rest is dropped.
+    case discarding
+    case responding(keepAlive: Bool)
+    case closed
+  }
+
+  private let responder: RequestResponder
+  private let limits: Limits
+  private let peer: EventLoopFuture<PeerIdentity>
+  private let isHTTP2: Bool
+  private var state = State.idle
+  private var timeout: Scheduled<Void>?
+  private var task: Task<Void, Never>?
+  private var stream: ResponseStream?
+
+  init(
+    responder: @escaping RequestResponder, peer: EventLoopFuture<PeerIdentity>, isHTTP2: Bool,
+    limits: Limits
+  ) {
+    self.responder = responder
+    self.peer = peer
+    self.isHTTP2 = isHTTP2
+    self.limits = limits
+  }
+
+  func channelActive(context: ChannelHandlerContext) {
+    schedule(seconds: limits.headSeconds, context)
+    context.fireChannelActive()
+  }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    if context.channel.isActive { schedule(seconds: limits.headSeconds, context) }
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    switch (unwrapInboundIn(data), state) {
+    case (.head(let head), .idle):
+      timeout?.cancel()
+      let declared = head.headers.first(name: "content-length").flatMap(Int.init) ?? 0
+      if declared > limits.maximumBodyBytes {
+        refuseLargeBody(context)
+        return
+      }
+      // A body that trickles in must end at some time as well.
+      schedule(seconds: limits.idleSeconds, context)
+      if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
+        context.writeAndFlush(
+          wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))),
+          promise: nil)
+      }
+      state = .receiving(head, context.channel.allocator.buffer(capacity: min(declared, 65_536)))
+    case (.body(var part), .receiving(let head, var body)):
+      state = .idle  // Gives up the reference, so that appending does not copy.
+      guard body.readableBytes + part.readableBytes <= limits.maximumBodyBytes else {
+        refuseLargeBody(context)
+        return
+      }
+      body.writeBuffer(&part)
+      state = .receiving(head, body)
+    case (.end, .receiving(let head, let body)):
+      timeout?.cancel()
+      respond(to: head, body: body, context)
+    default: break
+    }
+  }
+
+  private func respond(to head: HTTPRequestHead, body: ByteBuffer, _ context: ChannelHandlerContext)
+  {
+    let keepAlive = isHTTP2 || head.isKeepAlive
+    state = .responding(keepAlive: keepAlive)
+    let responder = self.responder
+    let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+    let channel = context.channel
+    let pendingLimit = limits.maximumPendingStreamBytes
+    peer.hop(to: context.eventLoop).whenComplete { result in
+      let (handler, context) = bound.value
+      guard case .responding = handler.state else { return }
+      let identity: PeerIdentity =
+        switch result {
+        case .success(let identity): identity
+        case .failure(let error): PeerIdentity(.rejected("\(error)"))
+        }
+      let request = APIRequest(head: head, body: body, peer: identity)
+      let version = head.version
+      let isHead = head.method == .HEAD
+      _ = context
+      handler.task = Task {
+        let response = await responder(request)
+        let stream: ResponseStream? =
+          if case .stream = response.body {
+            ResponseStream(channel: channel, maximumPendingBytes: pendingLimit)
+          } else { nil }
+        channel.eventLoop.execute {
+          let (handler, context) = bound.value
+          handler.write(
+            response, stream: stream, version: version, isHead: isHead, keepAlive: keepAlive,
+            context)
+        }
+        if let stream, case .stream(let run) = response.body { await run(stream) }
+      }
+    }
+  }
+
+  private func write(
+    _ response: APIResponse, stream: ResponseStream?, version: HTTPVersion, isHead: Bool,
+    keepAlive: Bool, _ context: ChannelHandlerContext
+  ) {
+    guard case .responding = state else {
+      stream?.closed()
+      return
+    }
+    var headers = response.headers
+    if !keepAlive { headers.replaceOrAdd(name: "Connection", value: "close") }
+    if case .bytes(let bytes) = response.body {
+      headers.replaceOrAdd(name: "Content-Length", value: String(bytes.count))
+    }
+    let head = HTTPResponseHead(version: version, status: response.status, headers: headers)
+    context.write(wrapOutboundOut(.head(head)), promise: nil)
+    switch response.body {
+    case .bytes(let bytes):
+      if !isHead, !bytes.isEmpty {
+        context.write(
+          wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: bytes)))), promise: nil)
+      }
+      context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+      finished(keepAlive: keepAlive, context)
+    case .stream:
+      context.flush()
+      self.stream = stream
+      let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+      let eventLoop = context.eventLoop
+      stream?.onClose {
+        eventLoop.execute {
+          let (handler, context) = bound.value
+          guard case .responding = handler.state else { return }
+          handler.stream = nil
+          handler.finished(keepAlive: keepAlive, context)
+        }
+      }
+    }
+  }
+
+  private func finished(keepAlive: Bool, _ context: ChannelHandlerContext) {
+    task = nil
+    guard keepAlive, !isHTTP2 else {
+      state = .closed
+      // An HTTP/2 stream closes by itself once both sides have ended.
+      if !isHTTP2 { closeAfterFlush(context) }
+      return
+    }
+    state = .idle
+    schedule(seconds: limits.idleSeconds, context)
+  }
+
+  private func closeAfterFlush(_ context: ChannelHandlerContext) {
+    context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer()))), promise: nil)
+    context.close(mode: .output, promise: nil)
+    schedule(seconds: 2, context)
+  }
+
+  private func refuseLargeBody(_ context: ChannelHandlerContext) {
+    timeout?.cancel()
+    let failure = APIStatus(
+      code: 413, reason: "RequestEntityTooLarge",
+      message: "Request entity too large: limit is \(limits.maximumBodyBytes)")
+    let bytes = failure.object.serialized()
+    var headers: HTTPHeaders = [
+      "Content-Type": "application/json", "Content-Length": String(bytes.count),
+    ]
+    if !isHTTP2 { headers.add(name: "Connection", value: "close") }
+    let head = HTTPResponseHead(version: .http1_1, status: .payloadTooLarge, headers: headers)
+    state = .discarding
+    context.write(wrapOutboundOut(.head(head)), promise: nil)
+    context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: bytes)))), promise: nil)
+    context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    // The client may still be sending: closing at once could reset the connection before the
+    // answer is read.
+    schedule(seconds: 2, context)
+  }
+
+  private func schedule(seconds: Int64, _ context: ChannelHandlerContext) {
+    timeout?.cancel()
+    let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+    timeout = context.eventLoop.scheduleTask(in: .seconds(seconds)) {
+      bound.value.close(promise: nil)
+    }
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    state = .closed
+    timeout?.cancel()
+    task?.cancel()
+    stream?.closed()
+    stream = nil
+    context.fireChannelInactive()
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    // Whatever broke the connection (a reset, a protocol violation) ends it, and nothing else.
+    context.close(promise: nil)
+  }
+}

@@ -1,0 +1,77 @@
+import KubernetesAPI
+
+/// One entry of an Accept header, or a Content-Type.
+struct MediaType: Sendable, Hashable {
+  var type: String
+  var parameters: [String: String] = [:]
+
+  init(_ text: some StringProtocol) {
+    let parts = text.split(separator: ";")
+    type = (parts.first.map(String.init) ?? "").trimmed.lowercased()
+    for part in parts.dropFirst() {
+      let sides = part.split(separator: "=", maxSplits: 1)
+      guard sides.count == 2 else { continue }
+      parameters[String(sides[0]).trimmed.lowercased()] = String(sides[1]).trimmed
+    }
+  }
+
+  static func list(_ header: String) -> [MediaType] {
+    header.split(separator: ",").map { MediaType($0) }
+  }
+}
+
+extension String {
+  var trimmed: String {
+    var text = Substring(self)
+    while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
+    while let last = text.last, last == " " || last == "\t" { text.removeLast() }
+    return String(text)
+  }
+}
+
+/// In which form objects are answered.
+struct Representation: Sendable, Hashable {
+  enum Format: Sendable { case json, yaml }
+  enum Transform: String, Sendable { case none = "", table = "Table", partial = "PartialObjectMetadata" }
+
+  var format = Format.json
+  var transform = Transform.none
+
+  var contentType: String { format == .json ? "application/json" : "application/yaml" }
+
+  static let acceptedTypes =
+    "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+
+  /// Chooses among what the client accepts.
+  ///
+  /// - Throws: 406 where nothing fits.
+  init(accept header: String?) throws(APIStatus) {
+    guard let header, !header.trimmed.isEmpty else { return }
+    for accepted in MediaType.list(header) {
+      switch accepted.type {
+      case "application/json", "application/*", "*/*": format = .json
+      case "application/yaml": format = .yaml
+      default: continue
+      }
+      switch accepted.parameters["as"] {
+      case nil: break
+      case "Table"
+      where accepted.parameters["g"] == "meta.k8s.io" && accepted.parameters["v"] == "v1":
+        transform = .table
+      case "PartialObjectMetadata", "PartialObjectMetadataList":
+        guard accepted.parameters["g"] == "meta.k8s.io", accepted.parameters["v"] == "v1" else {
+          continue
+        }
+        transform = .partial
+      default: continue
+      }
+      return
+    }
+    throw APIStatus(
+      code: 406, reason: "NotAcceptable",
+      message: "only the following media types are accepted: \(Self.acceptedTypes), "
+        + "application/json;as=Table;g=meta.k8s.io;v=v1")
+  }
+
+  init() {}
+}

@@ -1,0 +1,100 @@
+import JSONDocument
+import KubernetesAPI
+import NIOCore
+import Yams
+
+/// Reads the body of a request, JSON or YAML, into a tree.
+enum RequestBody {
+  struct Parsed {
+    var value: JSONValue
+    /// Paths of members that an object has more than once.
+    var duplicates: [String]
+  }
+
+  static func parse(
+    _ request: APIRequest, kind: String, findDuplicates: Bool = true
+  ) throws(APIStatus) -> Parsed {
+    let type = MediaType(request.headers.first(name: "content-type") ?? "").type
+    switch type {
+    case "", "application/json": break
+    case "application/yaml":
+      return Parsed(value: try yaml(request.body, kind: kind), duplicates: [])
+    default:
+      throw APIStatus(
+        code: 415, reason: "UnsupportedMediaType",
+        message: "the body of the request was in an unknown format - accepted media types "
+          + "include: application/json, application/yaml")
+    }
+    return try json(request.body, kind: kind, findDuplicates: findDuplicates)
+  }
+
+  static func json(_ body: ByteBuffer, kind: String, findDuplicates: Bool) throws(APIStatus)
+    -> Parsed
+  {
+    do throws(JSONError) {
+      let result = try JSONValue.parse(body.readableBytesView, findDuplicates: findDuplicates)
+      return Parsed(value: result.value, duplicates: result.duplicates)
+    } catch {
+      throw .badRequest(
+        "the object provided is unrecognized (must be of type \(kind)): couldn't get "
+          + "version/kind; json parse error: \(error)")
+    }
+  }
+
+  static func yaml(_ body: ByteBuffer, kind: String) throws(APIStatus) -> JSONValue {
+    let text = String(buffer: body)
+    do {
+      guard let node = try Yams.compose(yaml: text) else { return .null }
+      return try value(of: node, depth: 0)
+    } catch let status as APIStatus {
+      throw status
+    } catch {
+      throw .badRequest(
+        "the object provided is unrecognized (must be of type \(kind)): "
+          + "yaml parse error: \(error)")
+    }
+  }
+
+  private static func value(of node: Node, depth: Int) throws(APIStatus) -> JSONValue {
+    guard depth < 256 else { throw .badRequest("the YAML is nested too deeply") }
+    switch node {
+    case .mapping(let mapping):
+      var object = JSONObject()
+      for (key, child) in mapping {
+        guard let name = key.string else { throw .badRequest("a key of the YAML is no string") }
+        object[name] = try value(of: child, depth: depth + 1)
+      }
+      return .object(object)
+    case .sequence(let sequence):
+      var values: [JSONValue] = []
+      for child in sequence { values.append(try value(of: child, depth: depth + 1)) }
+      return .array(values)
+    case .scalar(let scalar):
+      guard scalar.style == .plain || scalar.style == .any else { return .string(scalar.string) }
+      if node.null != nil { return .null }
+      if let flag = node.bool { return .bool(flag) }
+      if let number = node.int { return .int(Int64(number)) }
+      if let number = node.float, number.isFinite { return .double(number) }
+      return .string(scalar.string)
+    case .alias: throw .badRequest("YAML aliases are not taken")
+    }
+  }
+
+  /// A tree as YAML, keys in their order.
+  static func yamlBytes(of value: JSONValue) -> [UInt8] {
+    func node(_ value: JSONValue) -> Node {
+      switch value {
+      case .null: Node("null", Tag(.null), .plain)
+      case .bool(let flag): Node(flag ? "true" : "false", Tag(.bool), .plain)
+      case .int(let number): Node(String(number), Tag(.int), .plain)
+      case .double: Node(value.text, Tag(.float), .plain)
+      case .string(let text): Node(text, Tag(.str), .any)
+      case .array(let values): Node(values.map(node), Tag(.seq))
+      case .object(let object):
+        Node(object.map { (Node($0, Tag(.str), .any), node($1)) }, Tag(.map))
+      }
+    }
+    guard let text = try? Yams.serialize(node: node(value)) else { return value.serialized() }
+    return Array(text.utf8)
+  }
+}

@@ -1,0 +1,336 @@
+import JSONDocument
+import KubernetesAPI
+import Keyspace
+import NIOCore
+import NIOHTTP1
+
+extension RequestDispatcher {
+  /// One request for a resource, with everything that its parts share.
+  struct ResourceCall: Sendable {
+    var request: APIRequest
+    var info: RequestInfo
+    var resource: ResourceInfo
+    var representation: Representation
+    var context: RequestContext
+
+    var namespace: String? { resource.namespaced && !info.namespace.isEmpty ? info.namespace : nil }
+  }
+
+  func answerResource(
+    _ request: APIRequest, _ info: RequestInfo, user: UserInfo, impersonator: String
+  ) async throws(APIStatus) -> APIResponse {
+    let resource = try registry.resource(
+      GroupVersionResource(
+        group: info.group, version: info.version, resource: info.resource))
+    // A path that has a namespace where there is none, or lacks one where it must be.
+    let isNamespaceItself = resource.isNamespaces
+    if !resource.namespaced, !info.namespace.isEmpty, !isNamespaceItself {
+      throw .unknownResource
+    }
+    if resource.namespaced, info.namespace.isEmpty, !info.name.isEmpty { throw .unknownResource }
+    if !info.rest.isEmpty, info.subresource != "proxy" { throw .unknownResource }
+    if !info.subresource.isEmpty {
+      guard let subresource = resource.subresource(info.subresource) else {
+        throw .unknownResource
+      }
+      guard subresource.verbs.contains(info.verb) else { throw .methodNotAllowed }
+    } else {
+      guard resource.verbs.contains(info.verb) else { throw .methodNotAllowed }
+      if info.verb == "create", resource.namespaced, info.namespace.isEmpty {
+        throw .methodNotAllowed
+      }
+    }
+    let representation = try Representation(accept: request.headers.first(name: "accept"))
+    let call = ResourceCall(
+      request: request, info: info, resource: resource, representation: representation,
+      context: try context(request, user: user, impersonator: impersonator))
+    var response: APIResponse
+    if !info.subresource.isEmpty {
+      response = try await answerSubresource(call)
+    } else if let review = try await answerReview(call) {
+      response = review
+    } else {
+      response = try await answerObject(call)
+    }
+    for warning in call.context.warnings.all {
+      response.headers.add(
+        name: "Warning", value: "299 - \"\(Self.headerText(warning))\"")
+    }
+    return response
+  }
+
+  static func headerText(_ text: String) -> String {
+    var result = ""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"", "\\":
+        result.append("\\")
+        result.unicodeScalars.append(scalar)
+      case " "..."~": result.unicodeScalars.append(scalar)
+      default: result.append("?")
+      }
+    }
+    return result
+  }
+
+  private func answerObject(_ call: ResourceCall) async throws(APIStatus) -> APIResponse {
+    let (info, resource) = (call.info, call.resource)
+    switch info.verb {
+    case "get":
+      let object = try await registry.get(
+        resource, namespace: call.namespace, name: info.name,
+        resourceVersion: call.request.query["resourceVersion"] ?? "")
+      return try respond(object, call)
+    case "list":
+      let selection = try selection(call)
+      let result = try await registry.list(
+        resource, namespace: call.namespace, selection: selection)
+      return try respond(result, call)
+    case "watch": return try await answerWatch(call)
+    case "create":
+      let object = try body(call)
+      let created = try await registry.create(
+        resource, namespace: call.namespace, object: object, context: call.context)
+      return try respond(created, call, status: .created)
+    case "update":
+      let object = try body(call)
+      let updated = try await registry.update(
+        resource, namespace: call.namespace, name: info.name, object: object,
+        context: call.context)
+      return try respond(updated, call)
+    case "patch":
+      let patched = try await registry.patch(
+        resource, namespace: call.namespace, name: info.name, patch: try patch(call.request),
+        context: call.context)
+      return try respond(patched, call)
+    case "delete":
+      var call = call
+      let options = try deletionOptions(&call)
+      let result = try await registry.delete(
+        resource, namespace: call.namespace, name: info.name, options: options,
+        context: call.context)
+      return try respond(result, call)
+    case "deletecollection":
+      var call = call
+      let options = try deletionOptions(&call)
+      let result = try await registry.deleteCollection(
+        resource, namespace: call.namespace, selection: try selection(call), options: options,
+        context: call.context)
+      return try respond(result, call)
+    default: throw .methodNotAllowed
+    }
+  }
+
+  // MARK: Reading what was sent
+
+  /// The object in the body, with unknown fields seen to.
+  func body(_ call: ResourceCall, resource: ResourceInfo? = nil) throws(APIStatus) -> JSONValue {
+    let resource = resource ?? call.resource
+    let parsed = try RequestBody.parse(call.request, kind: resource.kind)
+    var object = parsed.value
+    try registry.checkType(of: object, resource)
+    try FieldChecks.apply(
+      to: &object, info: resource, duplicates: parsed.duplicates, context: call.context)
+    return object
+  }
+
+  func patch(_ request: APIRequest) throws(APIStatus) -> ObjectPatch {
+    let type = MediaType(request.headers.first(name: "content-type") ?? "").type
+    func document() throws(APIStatus) -> JSONValue {
+      do throws(JSONError) {
+        return try JSONValue(parsing: request.body.readableBytesView)
+      } catch {
+        throw .badRequest("error decoding patch: \(error)")
+      }
+    }
+    switch type {
+    case "application/json-patch+json": return .json(try document())
+    case "application/merge-patch+json": return .merge(try document())
+    case "application/strategic-merge-patch+json": return .strategicMerge(try document())
+    case "application/apply-patch+yaml":
+      throw APIStatus(
+        code: 415, reason: "UnsupportedMediaType",
+        message: "server-side apply is not available yet; use kubectl apply without "
+          + "--server-side")
+    default:
+      throw APIStatus(
+        code: 415, reason: "UnsupportedMediaType",
+        message: "the body of the request was in an unknown format - accepted media types "
+          + "include: application/json-patch+json, application/merge-patch+json, "
+          + "application/strategic-merge-patch+json")
+    }
+  }
+
+  /// The options of a deletion, from the body or the query.
+  func deletionOptions(_ call: inout ResourceCall) throws(APIStatus) -> DeletionOptions {
+    var value = JSONValue.object([:])
+    if call.request.body.readableBytes > 0 {
+      let type = MediaType(call.request.headers.first(name: "content-type") ?? "").type
+      value =
+        type == "application/yaml"
+        ? try RequestBody.yaml(call.request.body, kind: "DeleteOptions")
+        : try deleteOptionsJSON(call.request.body)
+      if let kind = value["kind"]?.stringValue, kind != "DeleteOptions" {
+        throw .badRequest(
+          "no kind \"\(kind)\" is registered for version "
+            + "\"\(value["apiVersion"]?.stringValue ?? "")\" in scheme: a deletion takes "
+            + "DeleteOptions")
+      }
+    }
+    let query = call.request.query
+    if value.objectValue?.isEmpty ?? true {
+      if let grace = query["gracePeriodSeconds"] {
+        guard let seconds = Int64(grace) else {
+          throw .badRequest("gracePeriodSeconds \"\(grace)\" is no number")
+        }
+        value["gracePeriodSeconds"] = .int(seconds)
+      }
+      if let policy = query["propagationPolicy"] { value["propagationPolicy"] = .string(policy) }
+      if let orphan = query["orphanDependents"] {
+        value["orphanDependents"] = .bool(orphan == "true")
+      }
+    }
+    if let wrong = value.strings("dryRun").first(where: { $0 != "All" }) {
+      throw Self.invalidDeleteOptions(
+        "dryRun", "FieldValueNotSupported",
+        "Unsupported value: [\"\(wrong)\"]: supported values: \"All\"")
+    }
+    if !value.strings("dryRun").isEmpty { call.context.dryRun = true }
+    var options = DeletionOptions(
+      gracePeriodSeconds: value["gracePeriodSeconds"]?.intValue,
+      propagationPolicy: value["propagationPolicy"]?.stringValue,
+      preconditionUID: value.at("preconditions", "uid")?.stringValue,
+      preconditionResourceVersion: value.at("preconditions", "resourceVersion")?.stringValue)
+    if let orphan = value["orphanDependents"]?.boolValue {
+      if let policy = options.propagationPolicy {
+        throw Self.invalidDeleteOptions(
+          "propagationPolicy", "FieldValueInvalid",
+          "Invalid value: \"\(policy)\": orphanDependents and deletionPropagation cannot be "
+            + "both set")
+      }
+      options.propagationPolicy = orphan ? "Orphan" : "Background"
+    }
+    if let policy = options.propagationPolicy,
+      !["Foreground", "Background", "Orphan"].contains(policy)
+    {
+      throw Self.invalidDeleteOptions(
+        "propagationPolicy", "FieldValueNotSupported",
+        "Unsupported value: \"\(policy)\": supported values: \"Foreground\", \"Background\", "
+          + "\"Orphan\", \"nil\"")
+    }
+    return options
+  }
+
+  private func deleteOptionsJSON(_ body: ByteBuffer) throws(APIStatus) -> JSONValue {
+    do throws(JSONError) {
+      return try JSONValue(parsing: body.readableBytesView)
+    } catch {
+      throw .badRequest("couldn't get version/kind; json parse error: \(error)")
+    }
+  }
+
+  private static func invalidDeleteOptions(_ field: String, _ reason: String, _ message: String)
+    -> APIStatus
+  {
+    APIStatus(
+      code: 422, reason: "Invalid",
+      message: "DeleteOptions.meta.k8s.io \"\" is invalid: \(field): \(message)",
+      kind: "DeleteOptions", group: "meta.k8s.io",
+      causes: [APIStatus.Cause(reason: reason, message: message, field: field)])
+  }
+
+  func selection(_ call: ResourceCall) throws(APIStatus) -> ListSelection {
+    let query = call.request.query
+    var selection = ListSelection(
+      continueToken: query["continue"] ?? "", resourceVersion: query["resourceVersion"] ?? "",
+      resourceVersionMatch: query["resourceVersionMatch"] ?? "")
+    if let limit = query["limit"] {
+      guard let limit = Int(limit), limit >= 0 else {
+        throw .badRequest("limit \"\(limit)\" is no number")
+      }
+      selection.limit = limit
+    }
+    if let text = query["labelSelector"], !text.isEmpty {
+      selection.labels = try Selectors.labels(text)
+    }
+    if let text = query["fieldSelector"], !text.isEmpty {
+      selection.fields = try Selectors.fields(text, call.resource)
+    }
+    if call.info.verb == "watch", !call.info.name.isEmpty {
+      selection.fields = try Selectors.fields("metadata.name=\(call.info.name)", call.resource)
+    }
+    try checkVersions(selection, call)
+    return selection
+  }
+
+  private func checkVersions(_ selection: ListSelection, _ call: ResourceCall) throws(APIStatus) {
+    func invalid(_ field: String, _ message: String) -> APIStatus {
+      APIStatus(
+        code: 422, reason: "Invalid",
+        message: "ListOptions.meta.k8s.io \"\" is invalid: \(field): Forbidden: \(message)",
+        kind: "ListOptions", group: "meta.k8s.io",
+        causes: [
+          APIStatus.Cause(
+            reason: "FieldValueForbidden", message: "Forbidden: \(message)", field: field)
+        ])
+    }
+    let match = selection.resourceVersionMatch
+    let version = selection.resourceVersion
+    if !version.isEmpty, version != "0", Revision(version) == nil {
+      throw .invalidResourceVersion(version)
+    }
+    let isWatch = call.info.verb == "watch"
+    let initial = call.request.query["sendInitialEvents"]
+    if isWatch {
+      if initial == nil, !match.isEmpty {
+        throw invalid(
+          "resourceVersionMatch",
+          "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
+      }
+      if initial != nil, match != "NotOlderThan" {
+        throw invalid(
+          "resourceVersionMatch",
+          "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
+      }
+      return
+    }
+    if initial != nil {
+      throw invalid("sendInitialEvents", "sendInitialEvents is forbidden for list")
+    }
+    guard !match.isEmpty else {
+      if !selection.continueToken.isEmpty, !version.isEmpty, version != "0" {
+        throw .badRequest(
+          "specifying resource version is not allowed when using continue")
+      }
+      return
+    }
+    if !selection.continueToken.isEmpty {
+      throw invalid(
+        "resourceVersionMatch",
+        "resourceVersionMatch is forbidden when continue is provided")
+    }
+    if version.isEmpty {
+      throw invalid(
+        "resourceVersionMatch",
+        "resourceVersionMatch is forbidden unless resourceVersion is provided")
+    }
+    if match != "Exact", match != "NotOlderThan" {
+      throw APIStatus(
+        code: 422, reason: "Invalid",
+        message: "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Unsupported "
+          + "value: \"\(match)\": supported values: \"Exact\", \"NotOlderThan\", \"\"",
+        kind: "ListOptions", group: "meta.k8s.io",
+        causes: [
+          APIStatus.Cause(
+            reason: "FieldValueNotSupported",
+            message: "Unsupported value: \"\(match)\": supported values: \"Exact\", "
+              + "\"NotOlderThan\", \"\"", field: "resourceVersionMatch")
+        ])
+    }
+    if match == "Exact", version == "0" {
+      throw invalid(
+        "resourceVersionMatch",
+        "resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"")
+    }
+  }
+}

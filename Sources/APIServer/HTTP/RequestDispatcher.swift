@@ -1,0 +1,177 @@
+import JSONDocument
+import KubernetesAPI
+import Keyspace
+import Logging
+import NIOCore
+import NIOHTTP1
+import Synchronization
+
+/// Takes a request through its stations: who is it, may it, what does it want.
+final class RequestDispatcher: Sendable {
+  let registry: Registry
+  let authenticator: Authenticator
+  let authorizer: Authorizer
+  let tokens: ServiceAccountTokens
+  let kubelet: KubeletConnection
+  let limiter: RequestLimiter
+  let clusterStatus: @Sendable () async -> JSONValue
+  let logger: Logger
+  let metrics = Metrics()
+  let discovery: Discovery
+  private let started = Atomic<Bool>(false)
+
+  init(
+    registry: Registry, authenticator: Authenticator, authorizer: Authorizer,
+    tokens: ServiceAccountTokens, kubelet: KubeletConnection, limiter: RequestLimiter,
+    clusterStatus: @escaping @Sendable () async -> JSONValue, logger: Logger
+  ) {
+    self.registry = registry
+    self.authenticator = authenticator
+    self.authorizer = authorizer
+    self.tokens = tokens
+    self.kubelet = kubelet
+    self.limiter = limiter
+    self.clusterStatus = clusterStatus
+    self.logger = logger
+    discovery = Discovery(catalogue: registry.catalogue)
+  }
+
+  var isStarted: Bool { started.load(ordering: .acquiring) }
+  func markStarted() { started.store(true, ordering: .releasing) }
+  func stop() { authorizer.stop() }
+
+  func respond(to request: APIRequest) async -> APIResponse {
+    let info = RequestInfo(request)
+    var response: APIResponse
+    if info.isLongRunning {
+      response = await answer(request, info)
+    } else if limiter.enter(isMutating: info.isMutating) {
+      response = await answer(request, info)
+      limiter.leave(isMutating: info.isMutating)
+    } else {
+      response = APIResponse(RequestLimiter.tooMany)
+    }
+    metrics.count(verb: info.verb, resource: info.resource, code: Int(response.status.code))
+    response.headers.add(name: "Cache-Control", value: "no-cache, private")
+    return response
+  }
+
+  private func answer(_ request: APIRequest, _ info: RequestInfo) async -> APIResponse {
+    do throws(APIStatus) {
+      var user = try authenticator.authenticate(request, path: info.path)
+      var impersonator = ""
+      if let asked = try Authenticator.impersonation(request.headers) {
+        try authorizeImpersonation(asked, by: user)
+        impersonator = user.name
+        user = asked
+      }
+      try authorize(info, user)
+      guard info.isResource else { return try await answerPath(request, info, user) }
+      return try await answerResource(request, info, user: user, impersonator: impersonator)
+    } catch {
+      return APIResponse(error)
+    }
+  }
+
+  private func authorize(_ info: RequestInfo, _ user: UserInfo) throws(APIStatus) {
+    let access: AccessAttributes
+    if info.isResource {
+      access = AccessAttributes(
+        user: user, verb: info.verb, group: info.group, resource: info.resource,
+        subresource: info.subresource, namespace: info.namespace,
+        name: info.name.isEmpty ? info.listedName : info.name)
+    } else {
+      access = AccessAttributes(user: user, verb: info.verb, path: info.path)
+    }
+    if authorizer.allows(access) { return }
+    // The health of a server is nobody's secret, also before the roles are there.
+    if !info.isResource, info.verb == "get",
+      Authenticator.publicPaths.contains(where: {
+        info.path == $0 || info.path.hasPrefix($0 + "/")
+      })
+    {
+      return
+    }
+    throw access.denial
+  }
+
+  private func authorizeImpersonation(_ asked: UserInfo, by user: UserInfo) throws(APIStatus) {
+    func require(_ group: String, _ resource: String, _ name: String, namespace: String = "")
+      throws(APIStatus)
+    {
+      var access = AccessAttributes(
+        user: user, verb: "impersonate", group: group, resource: resource,
+        namespace: namespace, name: name)
+      if resource == "userextras", let slash = name.firstIndex(of: "/") {
+        access.subresource = String(name[..<slash])
+        access.name = String(name[name.index(after: slash)...])
+      }
+      if !authorizer.allows(access) { throw access.denial }
+    }
+    let parts = asked.name.split(separator: ":", omittingEmptySubsequences: false)
+    if parts.count == 4, asked.name.hasPrefix("system:serviceaccount:") {
+      try require("", "serviceaccounts", String(parts[3]), namespace: String(parts[2]))
+    } else {
+      try require("", "users", asked.name)
+    }
+    let implied: Set<String> =
+      parts.count == 4 && asked.name.hasPrefix("system:serviceaccount:")
+      ? ["system:authenticated", "system:serviceaccounts", "system:serviceaccounts:\(parts[2])"]
+      : ["system:authenticated", "system:unauthenticated"]
+    for group in asked.groups where !implied.contains(group) {
+      try require("", "groups", group)
+    }
+    if !asked.uid.isEmpty { try require("authentication.k8s.io", "uids", asked.uid) }
+    for (key, values) in asked.extra {
+      for value in values {
+        try require("authentication.k8s.io", "userextras", "\(key)/\(value)")
+      }
+    }
+  }
+
+  /// What a request says about itself, for the registry and the log.
+  func context(_ request: APIRequest, user: UserInfo, impersonator: String) throws(APIStatus)
+    -> RequestContext
+  {
+    var context = RequestContext(
+      user: user, impersonator: impersonator, agent: String(request.userAgent.prefix(256)),
+      fieldManager: request.query["fieldManager"] ?? "")
+    // Only parts of the cluster may say what they react to; anybody else begins a chain.
+    if user.isMaster || user.name.hasPrefix("system:"), user.name != "system:anonymous",
+      let cause = request.headers.first(name: "taffrail-cause").flatMap(Revision.init)
+    {
+      context.cause = cause
+    }
+    let dryRun = request.query.all("dryRun")
+    if let wrong = dryRun.first(where: { $0 != "All" }) {
+      throw APIStatus(
+        code: 422, reason: "Invalid",
+        message: "dryRun: Unsupported value: \"\(wrong)\": supported values: \"All\"",
+        causes: [
+          APIStatus.Cause(
+            reason: "FieldValueNotSupported",
+            message: "Unsupported value: [\"\(wrong)\"]: supported values: \"All\"",
+            field: "dryRun")
+        ])
+    }
+    context.dryRun = !dryRun.isEmpty
+    switch request.query["fieldValidation"] {
+    case nil, "": context.fieldValidation = .warn
+    case let mode?:
+      guard let mode = RequestContext.FieldValidationMode(rawValue: mode) else {
+        throw APIStatus(
+          code: 422, reason: "Invalid",
+          message: "fieldValidation: Unsupported value: \"\(mode)\": supported values: "
+            + "\"Ignore\", \"Strict\", \"Warn\"",
+          causes: [
+            APIStatus.Cause(
+              reason: "FieldValueNotSupported",
+              message: "Unsupported value: \"\(mode)\": supported values: \"Ignore\", "
+                + "\"Strict\", \"Warn\"", field: "fieldValidation")
+          ])
+      }
+      context.fieldValidation = mode
+    }
+    return context
+  }
+}

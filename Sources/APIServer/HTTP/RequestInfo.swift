@@ -1,0 +1,85 @@
+import NIOHTTP1
+
+/// What a path and a method ask for, before anything is looked up.
+struct RequestInfo: Sendable, Hashable {
+  var isResource = false
+  /// The path with its escapes decoded.
+  var path: String
+  /// get, list, watch, create, update, patch, delete, deletecollection; for other paths the
+  /// method in lower case.
+  var verb: String
+  var group = ""
+  var version = ""
+  var resource = ""
+  var subresource = ""
+  /// Behind the subresource, e.g. what a proxy is to fetch.
+  var rest: [String] = []
+  /// Empty for cluster-scoped resources and for all namespaces.
+  var namespace = ""
+  var name = ""
+
+  init(_ request: APIRequest) {
+    var segments = request.rawPath.split(separator: "/", omittingEmptySubsequences: true)
+      .map { percentDecoded($0.utf8) }
+    path = request.rawPath.utf8.contains(UInt8(ascii: "%"))
+      ? percentDecoded(request.rawPath.utf8) : request.rawPath
+    verb = "\(request.method)".lowercased()
+    if request.rawPath.contains("//") { return }
+    switch segments.first {
+    case "api" where segments.count >= 3:
+      version = segments[1]
+      segments.removeFirst(2)
+    case "apis" where segments.count >= 4:
+      group = segments[1]
+      version = segments[2]
+      segments.removeFirst(3)
+    default: return
+    }
+    isResource = true
+    if segments.first == "namespaces", segments.count >= 2 {
+      // `namespaces/x/pods` is inside x; `namespaces/x` and its subresources are x itself.
+      let isNamespaceItself =
+        segments.count == 2 || group.isEmpty && ["status", "finalize"].contains(segments[2])
+      namespace = segments[1]
+      if !isNamespaceItself { segments.removeFirst(2) }
+    }
+    resource = segments[0]
+    if segments.count > 1 { name = segments[1] }
+    if segments.count > 2 { subresource = segments[2] }
+    if segments.count > 3 { rest = Array(segments[3...]) }
+    switch request.method {
+    case .POST: verb = "create"
+    case .PUT: verb = "update"
+    case .PATCH: verb = "patch"
+    case .DELETE: verb = name.isEmpty ? "deletecollection" : "delete"
+    case .GET, .HEAD:
+      let isWatch = request.query.isTrue("watch")
+      if name.isEmpty {
+        verb = isWatch ? "watch" : "list"
+      } else {
+        verb = isWatch && subresource.isEmpty ? "watch" : "get"
+      }
+    default: break
+    }
+    // A list of one object by name is authorized like a get of it.
+    if name.isEmpty, verb == "list" || verb == "watch",
+      let selector = request.query["fieldSelector"], selector.hasPrefix("metadata.name="),
+      !selector.contains(",")
+    {
+      listedName = String(selector.dropFirst("metadata.name=".count))
+    }
+  }
+
+  /// The name that a list is restricted to.
+  var listedName = ""
+
+  var isMutating: Bool {
+    ["create", "update", "patch", "delete", "deletecollection", "post", "put"].contains(verb)
+  }
+
+  /// Takes as long as the client wishes: it must not occupy one of the bounded places.
+  var isLongRunning: Bool {
+    verb == "watch"
+      || ["log", "exec", "attach", "portforward", "proxy"].contains(subresource)
+  }
+}

@@ -1,0 +1,96 @@
+import JSONDocument
+import KubernetesAPI
+
+/// Between the versions in which one stored object can be served.
+enum Conversion {
+  static func convert(
+    _ object: inout JSONValue, from: GroupVersionResource, to: GroupVersionResource
+  ) {
+    guard from != to else { return }
+    if from.resource == "events" {
+      if to.group.isEmpty { toCoreEvent(&object) } else { toNewEvent(&object) }
+    } else if from.resource == "horizontalpodautoscalers" {
+      if to.version == "v1" { toAutoscalerV1(&object) } else { toAutoscalerV2(&object) }
+    }
+    object["apiVersion"] = .string(to.apiVersion)
+  }
+
+  private static let eventFields = [
+    (core: "involvedObject", new: "regarding"), (core: "message", new: "note"),
+    (core: "source", new: "deprecatedSource"),
+    (core: "firstTimestamp", new: "deprecatedFirstTimestamp"),
+    (core: "lastTimestamp", new: "deprecatedLastTimestamp"),
+    (core: "count", new: "deprecatedCount"),
+    (core: "reportingComponent", new: "reportingController"),
+  ]
+
+  private static func toCoreEvent(_ object: inout JSONValue) {
+    for field in eventFields {
+      if let value = object[field.new] {
+        object[field.new] = nil
+        object[field.core] = value
+      }
+    }
+    for name in ["firstTimestamp", "lastTimestamp", "eventTime"] where object[name] == nil {
+      object[name] = .null
+    }
+    if object["source"] == nil { object["source"] = .object([:]) }
+    for name in ["reportingComponent", "reportingInstance"] where object[name] == nil {
+      object[name] = ""
+    }
+  }
+
+  private static func toNewEvent(_ object: inout JSONValue) {
+    for field in eventFields {
+      if let value = object[field.core] {
+        object[field.core] = nil
+        object[field.new] = value
+      }
+    }
+    for name in ["deprecatedFirstTimestamp", "deprecatedLastTimestamp", "eventTime"]
+    where object[name] == nil {
+      object[name] = .null
+    }
+    if object["deprecatedSource"] == nil { object["deprecatedSource"] = .object([:]) }
+    for name in ["reportingController", "reportingInstance"] {
+      if object[name]?.stringValue == "" { object[name] = nil }
+    }
+  }
+
+  private static let metricsAnnotation = "autoscaling.alpha.kubernetes.io/metrics"
+
+  private static func toAutoscalerV2(_ object: inout JSONValue) {
+    if let target = object.at("spec", "targetCPUUtilizationPercentage") {
+      object.set(nil, at: "spec", "targetCPUUtilizationPercentage")
+      var metrics = object.at("spec", "metrics")?.arrayValue ?? []
+      metrics.append([
+        "type": "Resource",
+        "resource": [
+          "name": "cpu", "target": ["type": "Utilization", "averageUtilization": target],
+        ],
+      ])
+      object.set(.array(metrics), at: "spec", "metrics")
+    }
+  }
+
+  private static func toAutoscalerV1(_ object: inout JSONValue) {
+    var rest: [JSONValue] = []
+    for metric in object.at("spec", "metrics")?.arrayValue ?? [] {
+      if metric.at("resource", "name")?.stringValue == "cpu",
+        let target = metric.at("resource", "target", "averageUtilization")
+      {
+        object.set(target, at: "spec", "targetCPUUtilizationPercentage")
+      } else {
+        rest.append(metric)
+      }
+    }
+    object.set(nil, at: "spec", "metrics")
+    object.set(nil, at: "spec", "behavior")
+    object.set(nil, at: "status", "conditions")
+    object.set(nil, at: "status", "currentMetrics")
+    if !rest.isEmpty {
+      object.set(
+        .string(JSONValue.array(rest).text), at: "metadata", "annotations", metricsAnnotation)
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import JSONDocument
+import KubernetesAPI
+
+/// A change to an object in one of the forms that the API takes.
+public enum ObjectPatch: Sendable {
+  case json(JSONValue)
+  case merge(JSONValue)
+  case strategicMerge(JSONValue)
+
+  func apply(
+    to object: JSONValue, info: ResourceInfo, catalogue: Catalogue, context: RequestContext
+  ) throws(APIStatus) -> JSONValue {
+    var object = object
+    do throws(PatchError) {
+      switch self {
+      case .json(let patch): object = try JSONPatch.apply(patch, to: object)
+      case .merge(let patch): object = MergePatch.apply(patch, to: object)
+      case .strategicMerge(let patch):
+        object = try StrategicMergePatch.apply(
+          patch, to: object, typeName: info.typeName, catalogue: catalogue)
+      }
+    } catch {
+      throw error.status(resource: info.gvr, name: object.name)
+    }
+    guard object.objectValue != nil else {
+      throw .badRequest("the patch does not leave an object")
+    }
+    try FieldChecks.apply(to: &object, info: info, duplicates: [], context: context)
+    return object
+  }
+}

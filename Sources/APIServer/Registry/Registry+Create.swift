@@ -1,0 +1,275 @@
+import JSONDocument
+import KubernetesAPI
+import Keyspace
+
+extension Registry {
+  /// Creates an object.
+  ///
+  /// - Returns: the object as stored, with its uid and resourceVersion.
+  /// - Throws: 409 where the name is taken, 422 where it is invalid, 403 where admission refuses.
+  public func create(
+    _ info: ResourceInfo, namespace: String?, object: JSONValue, context: RequestContext
+  ) async throws(APIStatus) -> StoredObject {
+    var object = object
+    try checkType(of: object, info)
+    try checkNamespace(of: &object, info, requested: namespace)
+    if !object.resourceVersion.isEmpty {
+      throw .internalError("resourceVersion should not be set on objects to be created")
+    }
+    let generated = object.name.isEmpty ? object.metadata["generateName"]?.stringValue ?? "" : ""
+    for attempt in 0..<8 {
+      var candidate = object
+      if !generated.isEmpty {
+        candidate.set(.string(Identifier.name(prefix: generated)), at: "metadata", "name")
+      }
+      do throws(APIStatus) {
+        return try await createOnce(info, namespace: namespace, object: candidate, context)
+      } catch {
+        // A generated name that is taken is nobody's fault: try another one.
+        let isCollision = error.reason == "AlreadyExists" && error.name == candidate.name
+        guard !generated.isEmpty, isCollision, attempt < 7 else { throw error }
+      }
+    }
+    throw .internalError("no free name was found")
+  }
+
+  private func createOnce(
+    _ info: ResourceInfo, namespace: String?, object: JSONValue, _ context: RequestContext
+  ) async throws(APIStatus) -> StoredObject {
+    var object = object
+    prepareMetadataForCreate(&object, info)
+    try await admitCreateEarly(&object, info, context)
+    prepareForCreate(&object, info)
+    Defaulting.apply(to: &object, resource: info)
+    finishCreate(&object, info)
+    try await admitCreate(&object, info, context)
+    let errors = Validation.create(object, resource: info)
+    if !errors.isEmpty {
+      throw APIStatus.invalid(
+        kind: info.kind, group: info.group, name: object.name, errors: errors)
+    }
+    let key = key(info, namespace: namespace, name: object.name)
+    var compares = [Compare(key: key, revision: 0)]
+    if let guardKey = try await namespaceGuard(info, namespace: namespace, object: object) {
+      compares.append(guardKey)
+    }
+    let stored = storageForm(object, info)
+    var plan = WritePlan(
+      key: key, object: stored, compares: compares, mutations: [], verb: "create")
+    return try await commitWithAllocations(&plan, info, old: nil, context)
+  }
+
+  /// One write: the object, and what goes with it in the same transaction.
+  struct WritePlan {
+    var key: Key
+    var object: JSONValue
+    var compares: [Compare]
+    var mutations: [Mutation]
+    var verb: String
+    var subresource = ""
+  }
+
+  /// Commits a plan, giving out cluster IPs and node ports with it; another address is tried
+  /// where a different server took it first.
+  func commitWithAllocations(
+    _ plan: inout WritePlan, _ info: ResourceInfo, old: JSONValue?, _ context: RequestContext
+  ) async throws(APIStatus) -> StoredObject {
+    for _ in 0..<32 {
+      var attempt = plan
+      if info.isServices {
+        try allocate(&attempt, old: old, dryRun: context.dryRun)
+      }
+      let encoded = ObjectCodec.encode(attempt.object)
+      if context.dryRun {
+        // Nothing is written, but a name that is taken must still be noticed.
+        for compare in attempt.compares {
+          let actual = store.current().get(compare.key)?.modRevision ?? 0
+          if actual != compare.revision {
+            throw conflict(info, plan: attempt, key: compare.key, actual: actual)
+          }
+        }
+        let revision = attempt.compares.first?.revision ?? 0
+        let bytes = revision == 0 ? Self.withoutRevision(encoded) : encoded.bytes(at: revision)
+        return StoredObject(key: plan.key, bytes: bytes, revision: revision)
+      }
+      let transaction = transaction(
+        compares: attempt.compares,
+        mutations: [
+          .put(
+            key: attempt.key, value: encoded.bytes, revisionOffset: encoded.revisionOffset)
+        ] + attempt.mutations,
+        context: context, verb: attempt.verb, subresource: attempt.subresource)
+      switch try await commit(transaction) {
+      case .committed(let revision):
+        return StoredObject(
+          key: plan.key, bytes: encoded.bytes(at: revision), revision: revision)
+      case .conflict(let key, let actual):
+        if Allocations.owns(key) {
+          if plan.explicitAllocationKeys(old: old).contains(key) {
+            throw Allocations.taken(key, object: plan.object)
+          }
+          continue
+        }
+        throw conflict(info, plan: attempt, key: key, actual: actual)
+      }
+    }
+    throw .internalError("no free address was found, others were always faster")
+  }
+
+  private static func withoutRevision(_ encoded: ObjectCodec.Encoded) -> [UInt8] {
+    let member = "\"resourceVersion\":\"\"".utf8.count
+    let start = encoded.revisionOffset + 1 - member
+    var bytes = encoded.bytes
+    var end = encoded.revisionOffset + 1
+    if end < bytes.count, bytes[end] == UInt8(ascii: ",") { end += 1 }
+    guard start >= 0 else { return bytes }
+    bytes.removeSubrange(start..<end)
+    return bytes
+  }
+
+  func conflict(_ info: ResourceInfo, plan: WritePlan, key: Key, actual: Revision) -> APIStatus {
+    let resource = info.gvr
+    let name = plan.object.name
+    if key == plan.key {
+      if plan.compares.first(where: { $0.key == key })?.revision == 0 {
+        return .alreadyExists(resource, name: name)
+      }
+      return actual == 0
+        ? .notFound(resource, name: name)
+        : .conflict(resource, name: name, APIStatus.modified)
+    }
+    // The namespace changed or went away meanwhile.
+    return .conflict(resource, name: name, APIStatus.modified)
+  }
+
+  // MARK: Checks and preparation
+
+  func checkType(of object: JSONValue, _ info: ResourceInfo, kind: String? = nil)
+    throws(APIStatus)
+  {
+    let expected = kind ?? info.kind
+    let actualKind = object["kind"]?.stringValue ?? ""
+    let actualVersion = object["apiVersion"]?.stringValue ?? ""
+    if object.objectValue == nil || actualKind.isEmpty {
+      throw .badRequest(
+        "Object 'Kind' is missing in '\(String(object.text.prefix(200)))'")
+    }
+    guard actualKind == expected, actualVersion == info.gvr.apiVersion else {
+      throw .badRequest(
+        "\(actualKind) in version \"\(actualVersion)\" cannot be handled as a \(expected): "
+          + "no kind \"\(actualKind)\" is registered for version \"\(actualVersion)\" here; "
+          + "this path takes \(info.gvr.apiVersion) \(expected)")
+    }
+    if let metadata = object["metadata"], metadata.objectValue == nil, !metadata.isNull {
+      throw .badRequest(
+        "\(expected) in version \"\(actualVersion)\" cannot be handled as a \(expected): "
+          + "metadata must be an object")
+    }
+  }
+
+  func checkNamespace(of object: inout JSONValue, _ info: ResourceInfo, requested: String?)
+    throws(APIStatus)
+  {
+    if object["metadata"]?.objectValue == nil { object["metadata"] = .object([:]) }
+    guard info.namespaced else {
+      object.set(nil, at: "metadata", "namespace")
+      return
+    }
+    let requested = requested ?? ""
+    let named = object.namespace
+    if !named.isEmpty, named != requested {
+      throw .badRequest(
+        "the namespace of the provided object does not match the namespace sent on the request")
+    }
+    object.set(.string(requested), at: "metadata", "namespace")
+  }
+
+  private func prepareMetadataForCreate(_ object: inout JSONValue, _ info: ResourceInfo) {
+    for name in [
+      "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields",
+      "generation", "resourceVersion",
+    ] {
+      object.set(nil, at: "metadata", name)
+    }
+    object.dropEmptyMetadata()
+    object.set(.string(Identifier.uuid()), at: "metadata", "uid")
+    if info.tracksGeneration { object.set(1, at: "metadata", "generation") }
+    object.set(.string(WallClock.now()), at: "metadata", "creationTimestamp")
+  }
+
+  /// What each kind wipes or fills before it is defaulted.
+  private func prepareForCreate(_ object: inout JSONValue, _ info: ResourceInfo) {
+    if info.subresource("status") != nil, !info.keepsStatusOnCreate {
+      object["status"] = nil
+    }
+    if info.isNamespaces {
+      object.set(.string(object.name), at: "metadata", "labels", "kubernetes.io/metadata.name")
+      var finalizers = object.at("spec", "finalizers")?.arrayValue ?? []
+      if !finalizers.contains("kubernetes") { finalizers.append("kubernetes") }
+      object.set(.array(finalizers), at: "spec", "finalizers")
+      object["status"] = ["phase": "Active"]
+    }
+  }
+
+  private func finishCreate(_ object: inout JSONValue, _ info: ResourceInfo) {
+    guard info.isPods else { return }
+    object.set("Pending", at: "status", "phase")
+    object.set(.string(QualityOfService.of(pod: object)), at: "status", "qosClass")
+  }
+
+  /// The object as it is stored: in the storage version of its resource.
+  func storageForm(_ object: JSONValue, _ info: ResourceInfo) -> JSONValue {
+    var object = object
+    Conversion.convert(&object, from: info.gvr, to: info.storageGVR)
+    return object
+  }
+}
+
+extension JSONValue {
+  /// Empty maps and lists of metadata are not kept, as with `omitempty`.
+  mutating func dropEmptyMetadata() {
+    guard let metadata = self["metadata"]?.objectValue else { return }
+    for (name, value) in metadata {
+      let isEmpty =
+        switch value {
+        case .null: true
+        case .array(let values): values.isEmpty
+        case .object(let members): members.isEmpty
+        case .string(let text): text.isEmpty
+        case .int(let number): number == 0 && name == "generation"
+        default: false
+        }
+      if isEmpty { self.set(nil, at: "metadata", name) }
+    }
+  }
+}
+
+/// The quality of service class of a pod, by its requests and limits.
+enum QualityOfService {
+  static func of(pod: JSONValue) -> String {
+    let containers =
+      (pod.at("spec", "containers")?.arrayValue ?? [])
+      + (pod.at("spec", "initContainers")?.arrayValue ?? [])
+    var hasAny = false
+    var isGuaranteed = true
+    for container in containers {
+      let requests = container.at("resources", "requests")
+      let limits = container.at("resources", "limits")
+      for name in ["cpu", "memory"] {
+        let request = requests?[name].flatMap(amount) ?? nil
+        let limit = limits?[name].flatMap(amount) ?? nil
+        if request != nil || limit != nil { hasAny = true }
+        if limit == nil || (request ?? limit) != limit { isGuaranteed = false }
+      }
+    }
+    if !hasAny { return "BestEffort" }
+    return isGuaranteed ? "Guaranteed" : "Burstable"
+  }
+
+  /// `nil` for zero, which counts as not given.
+  private static func amount(_ value: JSONValue) -> String? {
+    let text = value.stringValue ?? value.text
+    guard text != "0" else { return nil }
+    return Quantity(text).map { "\($0)" } ?? text
+  }
+}
