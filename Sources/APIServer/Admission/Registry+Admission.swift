@@ -150,9 +150,8 @@ extension Registry {
     for list in ["initContainers", "containers"] {
       for (index, container) in (object.at("spec", list)?.arrayValue ?? []).enumerated()
       where container.at("securityContext", "privileged")?.boolValue == true {
-        let error = FieldError(
-          .forbidden, field: "spec.\(list)[\(index)].securityContext.privileged", value: .null,
-          detail: "disallowed by cluster policy")
+        let error = FieldError(.forbidden, "spec.\(list)[\(index)].securityContext.privileged", 
+          "disallowed by cluster policy")
         throw APIStatus.invalid(
           kind: info.kind, group: info.group, name: object.name, errors: [error])
       }

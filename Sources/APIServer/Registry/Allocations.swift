@@ -42,12 +42,10 @@ enum Allocations {
     let isPort = key.hasPrefix(Key("allocations/nodeports/"))
     let error =
       isPort
-      ? FieldError(
-        .invalid, field: "spec.ports[0].nodePort", value: .int(Int64(value) ?? 0),
-        detail: "provided port is already allocated")
-      : FieldError(
-        .invalid, field: "spec.clusterIPs", value: [.string(value)],
-        detail: "failed to allocate IP \(value): provided IP is already allocated")
+      ? FieldError(.invalid, "spec.ports[0].nodePort", value: .int(Int64(value) ?? 0),
+        "provided port is already allocated")
+      : FieldError(.invalid, "spec.clusterIPs", value: [.string(value)],
+        "failed to allocate IP \(value): provided IP is already allocated")
     return APIStatus.invalid(kind: "Service", group: "", name: object.name, errors: [error])
   }
 }
@@ -109,9 +107,8 @@ extension Registry {
       let known = old.flatMap { Allocations.clusterAddress(of: $0) }
       guard let number = AddressRange.address(address), range.contains(number) || known == address
       else {
-        let error = FieldError(
-          .invalid, field: "spec.clusterIPs", value: [.string(address)],
-          detail: "failed to allocate IP \(address): the provided network does not match the "
+        let error = FieldError(.invalid, "spec.clusterIPs", value: [.string(address)],
+          "failed to allocate IP \(address): the provided network does not match the "
             + "current range")
         throw APIStatus.invalid(
           kind: "Service", group: "", name: plan.object.name, errors: [error])
@@ -138,9 +135,8 @@ extension Registry {
         let isKnown = old.map { Allocations.keys(of: $0) }?
           .contains(Allocations.nodePort(Int(clamping: port), transport))
         guard port > 0, port <= 65535, range.contains(Int(port)) || isKnown == true else {
-          let error = FieldError(
-            .invalid, field: "spec.ports[\(index)].nodePort", value: .int(port),
-            detail: "provided port is not in the valid range. The range of valid ports is "
+          let error = FieldError(.invalid, "spec.ports[\(index)].nodePort", value: .int(port),
+            "provided port is not in the valid range. The range of valid ports is "
               + "\(range.lowerBound)-\(range.upperBound)")
           throw APIStatus.invalid(
             kind: "Service", group: "", name: plan.object.name, errors: [error])

@@ -20,7 +20,7 @@ public enum ObjectPatch: Sendable {
           patch, to: object, typeName: info.typeName, catalogue: catalogue)
       }
     } catch {
-      throw error.status(resource: info.gvr, name: object.name)
+      throw APIStatus(error, kind: info.kind, group: info.group, name: object.name)
     }
     guard object.objectValue != nil else {
       throw .badRequest("the patch does not leave an object")

@@ -28,7 +28,7 @@ public struct ListSelection: Sendable {
   var hasSelectors: Bool { labels != nil || fields != nil }
 
   func matches(_ object: JSONValue, _ info: ResourceInfo) -> Bool {
-    if let labels, !labels.matches(object.labels) { return false }
+    if let labels, !labels.matches(object["metadata"]?["labels"]?.objectValue) { return false }
     if let fields, !fields.matches(object, resource: info) { return false }
     return true
   }

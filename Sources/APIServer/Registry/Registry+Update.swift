@@ -47,8 +47,7 @@ extension Registry {
       }
       try self.checkNamespace(of: &patched, info, requested: namespace)
       if patched.name != name {
-        let error = FieldError(
-          .invalid, field: "metadata.name", value: .string(patched.name), detail: "field is immutable")
+        let error = FieldError(.invalid, "metadata.name", value: .string(patched.name), "field is immutable")
         throw APIStatus.invalid(
           kind: info.kind, group: info.group, name: name, errors: [error])
       }

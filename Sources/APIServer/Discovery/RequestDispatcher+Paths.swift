@@ -1,0 +1,165 @@
+import JSONDocument
+import KubernetesAPI
+import NIOCore
+import NIOHTTP1
+
+extension RequestDispatcher {
+  static let rootPaths = [
+    "/.well-known/openid-configuration", "/api", "/api/v1", "/apis", "/healthz",
+    "/healthz/log", "/healthz/ping", "/healthz/store", "/livez", "/livez/log", "/livez/ping",
+    "/livez/store", "/metrics", "/openapi/v2", "/openapi/v3", "/openid/v1/jwks", "/readyz",
+    "/readyz/log", "/readyz/ping", "/readyz/poststarthook/bootstrap", "/readyz/store",
+    "/taffrail/status", "/version",
+  ]
+
+  /// Answers a path that is no resource.
+  func answerPath(_ request: APIRequest, _ info: RequestInfo, _ user: UserInfo)
+    async throws(APIStatus) -> APIResponse
+  {
+    let segments = info.path.split(separator: "/").map(String.init)
+    guard request.method == .GET || segments.first == "apis" && segments.count == 2 else {
+      throw .methodNotAllowed
+    }
+    let accept = request.headers.first(name: "accept")
+    switch (segments.first, segments.count) {
+    case (nil, _):
+      return APIResponse(json: ["paths": .array(paths.map { .string($0) })])
+    case ("index.html", 1):
+      return APIResponse(json: ["paths": .array(paths.map { .string($0) })])
+    case ("api", 1):
+      if let version = Discovery.aggregatedVersion(accept: accept) {
+        return aggregated(version, core: true)
+      }
+      return APIResponse(
+        json: discovery.coreVersions(
+          serverAddress: request.headers.first(name: "host") ?? ""))
+    case ("apis", 1):
+      if let version = Discovery.aggregatedVersion(accept: accept) {
+        return aggregated(version, core: false)
+      }
+      return APIResponse(json: discovery.groupList())
+    case ("apis", 2):
+      guard let group = discovery.group(segments[1]) else { return Self.pageNotFound }
+      return APIResponse(json: group)
+    case ("api", 2), ("apis", 3):
+      let isCore = segments[0] == "api"
+      let list = discovery.resourceList(
+        group: isCore ? "" : segments[1], version: segments[isCore ? 1 : 2])
+      if let list { return APIResponse(json: list) }
+      if !isCore, discovery.group(segments[1]) != nil { throw .unknownResource }
+      return Self.pageNotFound
+    case ("api", _), ("apis", _): throw .unknownResource
+    case ("version", 1): return APIResponse(json: Discovery.version)
+    case ("healthz", _), ("livez", _), ("readyz", _):
+      return await health(segments, request)
+    case ("metrics", 1):
+      let text = metrics.text(revision: registry.store.current().revision)
+      return APIResponse(
+        contentType: "text/plain; version=0.0.4; charset=utf-8", bytes: Array(text.utf8))
+    case ("openapi", _): return try openAPI(segments, accept: accept)
+    case ("taffrail", 2) where segments[1] == "status":
+      return APIResponse(json: await clusterStatus())
+    case (".well-known", 2) where segments[1] == "openid-configuration":
+      return APIResponse(json: [
+        "issuer": .string(tokens.issuer),
+        "jwks_uri": .string(tokens.issuer + "/openid/v1/jwks"),
+        "response_types_supported": ["id_token"], "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["ES256"],
+      ])
+    case ("openid", 3) where segments[2] == "jwks":
+      return APIResponse(
+        contentType: "application/jwk-set+json", bytes: tokens.keySet.serialized())
+    default: return Self.pageNotFound
+    }
+  }
+
+  private var paths: [String] {
+    let groups = registry.catalogue.groups.filter { !$0.group.isEmpty }.flatMap { group in
+      ["/apis/\(group.group)"] + group.versions.map { "/apis/\(group.group)/\($0)" }
+    }
+    return (Self.rootPaths + groups).sorted()
+  }
+
+  static let pageNotFound = APIResponse(text: "404 page not found\n", status: .notFound)
+
+  private func aggregated(_ version: String, core: Bool) -> APIResponse {
+    var response = APIResponse(json: discovery.aggregated(version: version, core: core))
+    response.headers.replaceOrAdd(
+      name: "Content-Type", value: Discovery.aggregatedType + version)
+    response.headers.add(name: "Vary", value: "Accept")
+    return response
+  }
+
+  // MARK: Health
+
+  private func health(_ segments: [String], _ request: APIRequest) async -> APIResponse {
+    let isReadiness = segments[0] == "readyz"
+    var checks: [(name: String, failure: String?)] = [("ping", nil), ("log", nil)]
+    if isReadiness || segments[0] == "healthz" {
+      checks.append(("store", await storeFailure()))
+      checks.append(
+        (
+          "poststarthook/bootstrap",
+          isStarted ? nil : "the objects that every cluster has are not there yet"
+        ))
+    }
+    if segments.count > 1 {
+      let name = segments.dropFirst().joined(separator: "/")
+      guard let check = checks.first(where: { $0.name == name }) else {
+        return Self.pageNotFound
+      }
+      guard let failure = check.failure else { return APIResponse(text: "ok") }
+      return APIResponse(
+        text: "internal server error: \(failure)\n", status: .internalServerError)
+    }
+    let excluded = request.query.all("exclude")
+    let counted = checks.filter { !excluded.contains($0.name) }
+    let isHealthy = counted.allSatisfy { $0.failure == nil }
+    guard request.query["verbose"] != nil || !isHealthy else { return APIResponse(text: "ok") }
+    var text = ""
+    for check in checks {
+      if excluded.contains(check.name) {
+        text += "[+]\(check.name) excluded: ok\n"
+      } else if let failure = check.failure {
+        text += "[-]\(check.name) failed: \(failure)\n"
+      } else {
+        text += "[+]\(check.name) ok\n"
+      }
+    }
+    text += "\(segments[0]) check \(isHealthy ? "passed" : "failed")\n"
+    return APIResponse(text: text, status: isHealthy ? .ok : .internalServerError)
+  }
+
+  private func storeFailure() async -> String? {
+    do {
+      _ = try await registry.store.barrier()
+      return nil
+    } catch {
+      return "\(error)"
+    }
+  }
+
+  // MARK: OpenAPI
+
+  private func openAPI(_ segments: [String], accept: String?) throws(APIStatus) -> APIResponse {
+    guard segments.count >= 2 else { return Self.pageNotFound }
+    if segments[1] == "v2", segments.count == 2 {
+      return APIResponse(bytes: OpenAPIDocuments.shared.v2)
+    }
+    guard segments[1] == "v3" else { return Self.pageNotFound }
+    if segments.count == 2 { return APIResponse(bytes: OpenAPIDocuments.shared.index) }
+    let group: String
+    let version: String
+    if segments[2] == "api", segments.count == 4 {
+      (group, version) = ("", segments[3])
+    } else if segments[2] == "apis", segments.count == 5 {
+      (group, version) = (segments[3], segments[4])
+    } else {
+      return Self.pageNotFound
+    }
+    guard let bytes = OpenAPIDocuments.shared.document(group: group, version: version) else {
+      return Self.pageNotFound
+    }
+    return APIResponse(bytes: bytes)
+  }
+}

@@ -1,0 +1,138 @@
+import JSONDocument
+import KubernetesAPI
+import Keyspace
+import NIOHTTP1
+
+extension RequestDispatcher {
+  /// Answers one object in the form that was asked for.
+  func respond(
+    _ object: StoredObject, _ call: ResourceCall, status: HTTPResponseStatus = .ok
+  ) throws(APIStatus) -> APIResponse {
+    switch call.representation.transform {
+    case .none:
+      if call.representation.format == .json { return APIResponse(status: status, bytes: object.bytes) }
+      return encode(try object.value(), call.representation, status: status)
+    case .table:
+      let table = table(
+        [try object.value()], call, revision: String(object.revision), continueToken: "",
+        remainingCount: nil)
+      return encode(table, call.representation, status: status)
+    case .partial:
+      return encode(Self.partial(try object.value()), call.representation, status: status)
+    }
+  }
+
+  func respond(_ value: JSONValue, _ call: ResourceCall, status: HTTPResponseStatus = .ok)
+    -> APIResponse
+  {
+    encode(value, call.representation, status: status)
+  }
+
+  func encode(
+    _ value: JSONValue, _ representation: Representation, status: HTTPResponseStatus = .ok
+  ) -> APIResponse {
+    let bytes =
+      representation.format == .json ? value.serialized() : RequestBody.yamlBytes(of: value)
+    return APIResponse(status: status, contentType: representation.contentType, bytes: bytes)
+  }
+
+  /// Answers a deletion: the object where it is still there or the kind tells so, else a
+  /// `Status`.
+  func respond(_ result: DeletionResult, _ call: ResourceCall) throws(APIStatus) -> APIResponse {
+    if !result.isGone || call.resource.returnsDeletedObject {
+      return try respond(result.object, call)
+    }
+    let object = try result.object.value()
+    var details: JSONValue = ["name": .string(object.name)]
+    if !call.resource.group.isEmpty { details["group"] = .string(call.resource.group) }
+    details["kind"] = .string(call.resource.resource)
+    details["uid"] = .string(object.uid)
+    let status: JSONValue = [
+      "kind": "Status", "apiVersion": "v1", "metadata": [:], "status": "Success",
+      "details": details,
+    ]
+    return encode(status, Representation())
+  }
+
+  func respond(_ result: ListResult, _ call: ResourceCall) throws(APIStatus) -> APIResponse {
+    switch call.representation.transform {
+    case .table:
+      var objects: [JSONValue] = []
+      for object in result.objects { objects.append(try object.value()) }
+      let table = table(
+        objects, call, revision: String(result.revision), continueToken: result.continueToken,
+        remainingCount: result.remainingCount)
+      return encode(table, call.representation)
+    case .partial:
+      var items: [JSONValue] = []
+      for object in result.objects {
+        items.append(Self.partial(try object.value()))
+      }
+      let list: JSONValue = [
+        "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
+        "metadata": listMetadata(result), "items": .array(items),
+      ]
+      return encode(list, call.representation)
+    case .none:
+      let bytes = listBytes(result, call)
+      if call.representation.format == .json { return APIResponse(bytes: bytes) }
+      let value: JSONValue
+      do throws(JSONError) {
+        value = try JSONValue(parsing: bytes)
+      } catch {
+        throw .internalError("the list can't be read: \(error)")
+      }
+      return encode(value, call.representation)
+    }
+  }
+
+  private func listMetadata(_ result: ListResult) -> JSONValue {
+    var metadata: JSONValue = ["resourceVersion": .string(String(result.revision))]
+    if !result.continueToken.isEmpty { metadata["continue"] = .string(result.continueToken) }
+    if let remaining = result.remainingCount, !result.continueToken.isEmpty {
+      metadata["remainingItemCount"] = JSONValue(remaining)
+    }
+    return metadata
+  }
+
+  /// A list is its objects' stored bytes in a row.
+  private func listBytes(_ result: ListResult, _ call: ResourceCall) -> [UInt8] {
+    let resource = call.resource
+    let prefix = ObjectCodec.typePrefix(kind: resource.kind, apiVersion: resource.apiVersion)
+    var output: [UInt8] = []
+    output.reserveCapacity(result.objects.reduce(256) { $0 + $1.bytes.count + 1 })
+    output.append(
+      contentsOf: ObjectCodec.typePrefix(
+        kind: resource.listKind, apiVersion: resource.apiVersion))
+    output.append(contentsOf: ",\"metadata\":".utf8)
+    listMetadata(result).serialize(into: &output)
+    output.append(contentsOf: ",\"items\":[".utf8)
+    for (position, object) in result.objects.enumerated() {
+      if position > 0 { output.append(UInt8(ascii: ",")) }
+      ObjectCodec.appendListItem(object.bytes, prefix: prefix, to: &output)
+    }
+    output.append(contentsOf: "]}".utf8)
+    return output
+  }
+
+  static func partial(_ object: JSONValue) -> JSONValue {
+    [
+      "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
+      "metadata": object["metadata"] ?? [:],
+    ]
+  }
+
+  func table(
+    _ objects: [JSONValue], _ call: ResourceCall, revision: String, continueToken: String,
+    remainingCount: Int?
+  ) -> JSONValue {
+    var table = TablePrinter.table(
+      objects: objects, resource: call.resource,
+      includeObject: call.request.query["includeObject"] ?? "Metadata",
+      resourceVersion: revision, continue: continueToken, now: WallClock.seconds())
+    if let remainingCount, !continueToken.isEmpty {
+      table.set(JSONValue(remainingCount), at: "metadata", "remainingItemCount")
+    }
+    return table
+  }
+}

@@ -1,0 +1,222 @@
+import JSONDocument
+import KubernetesAPI
+import NIOHTTP1
+
+extension RequestDispatcher {
+  /// Answers the kinds that are questions and are stored nowhere; `nil` for all others.
+  func answerReview(_ call: ResourceCall) async throws(APIStatus) -> APIResponse? {
+    guard call.info.verb == "create" else { return nil }
+    let kind = call.resource.kind
+    let reviews = [
+      "SubjectAccessReview", "LocalSubjectAccessReview", "SelfSubjectAccessReview",
+      "SelfSubjectRulesReview", "SelfSubjectReview", "TokenReview",
+    ]
+    if call.resource.group.isEmpty, call.resource.resource == "bindings" {
+      let binding = try RequestBody.parse(call.request, kind: "Binding").value
+      try await registry.bind(
+        namespace: call.info.namespace, name: binding.name, binding: binding,
+        context: call.context)
+      return respond(Self.success, call, status: .created)
+    }
+    guard reviews.contains(kind) else { return nil }
+    var review = try body(call)
+    if review["metadata"] == nil { review["metadata"] = [:] }
+    let user = call.context.user
+    switch kind {
+    case "SelfSubjectReview": review["status"] = ["userInfo": Self.describe(user)]
+    case "SelfSubjectAccessReview":
+      review["status"] = try accessStatus(review, user: user, call)
+    case "SubjectAccessReview", "LocalSubjectAccessReview":
+      let spec = review["spec"]
+      let name = spec?["user"]?.stringValue ?? ""
+      let groups = spec?.strings("groups") ?? []
+      if name.isEmpty, groups.isEmpty {
+        let error = FieldError(
+          .invalid, "spec.user", value: .string(name), "at least one of user or group must be specified")
+        throw APIStatus.invalid(
+          kind: kind, group: call.resource.group, name: "", errors: [error])
+      }
+      let subject = UserInfo(
+        name: name, uid: spec?["uid"]?.stringValue ?? "", groups: groups)
+      if kind == "LocalSubjectAccessReview",
+        spec?.at("resourceAttributes", "namespace")?.stringValue != call.info.namespace
+      {
+        let error = FieldError(
+          .invalid, "spec.resourceAttributes.namespace",
+          value: spec?.at("resourceAttributes", "namespace"),
+          "must match metadata.namespace: \(call.info.namespace)")
+        throw APIStatus.invalid(
+          kind: kind, group: call.resource.group, name: "", errors: [error])
+      }
+      review["status"] = try accessStatus(review, user: subject, call)
+    case "SelfSubjectRulesReview":
+      let namespace = review.at("spec", "namespace")?.stringValue ?? ""
+      guard !namespace.isEmpty else { throw .badRequest("no namespace on request") }
+      review["status"] = rulesStatus(user, namespace)
+    default: review["status"] = tokenStatus(review)
+    }
+    return respond(review, call, status: .created)
+  }
+
+  static func describe(_ user: UserInfo) -> JSONValue {
+    var value: JSONValue = ["username": .string(user.name)]
+    if !user.uid.isEmpty { value["uid"] = .string(user.uid) }
+    if !user.groups.isEmpty { value["groups"] = .array(user.groups.map { .string($0) }) }
+    if !user.extra.isEmpty {
+      var extra = JSONObject()
+      for (key, values) in user.extra.sorted(by: { $0.key < $1.key }) {
+        extra[key] = .array(values.map { .string($0) })
+      }
+      value["extra"] = .object(extra)
+    }
+    return value
+  }
+
+  private func accessStatus(_ review: JSONValue, user: UserInfo, _ call: ResourceCall)
+    throws(APIStatus) -> JSONValue
+  {
+    let resource = review.at("spec", "resourceAttributes")
+    let path = review.at("spec", "nonResourceAttributes")
+    let access: AccessAttributes
+    switch (resource, path) {
+    case (let resource?, nil):
+      func text(_ name: String) -> String { resource[name]?.stringValue ?? "" }
+      access = AccessAttributes(
+        user: user, verb: text("verb"), group: text("group"), resource: text("resource"),
+        subresource: text("subresource"), namespace: text("namespace"), name: text("name"))
+    case (nil, let path?):
+      access = AccessAttributes(
+        user: user, verb: path["verb"]?.stringValue ?? "", path: path["path"]?.stringValue ?? "")
+    default:
+      let both = resource != nil
+      let error = FieldError(
+        .invalid, both ? "spec.nonResourceAttributes" : "spec.resourceAttributes",
+        value: both ? path : .null,
+        both
+          ? "cannot be specified in combination with resourceAttributes"
+          : "exactly one of nonResourceAttributes or resourceAttributes must be specified")
+      throw APIStatus.invalid(
+        kind: call.resource.kind, group: call.resource.group, name: "", errors: [error])
+    }
+    let isAllowed = authorizer.allows(access)
+    return ["allowed": .bool(isAllowed)]
+  }
+
+  private func rulesStatus(_ user: UserInfo, _ namespace: String) -> JSONValue {
+    func list(_ values: [String]) -> JSONValue { .array(values.map { .string($0) }) }
+    var resources: [JSONValue] = []
+    var paths: [JSONValue] = []
+    for rule in authorizer.rules(for: user, namespace: namespace) {
+      if rule.paths.isEmpty {
+        var value: JSONValue = [
+          "verbs": list(rule.verbs), "apiGroups": list(rule.groups),
+          "resources": list(rule.resources),
+        ]
+        if !rule.names.isEmpty { value["resourceNames"] = list(rule.names) }
+        resources.append(value)
+      } else {
+        paths.append(["verbs": list(rule.verbs), "nonResourceURLs": list(rule.paths)])
+      }
+    }
+    return [
+      "resourceRules": .array(resources), "nonResourceRules": .array(paths),
+      "incomplete": false,
+    ]
+  }
+
+  private func tokenStatus(_ review: JSONValue) -> JSONValue {
+    let token = review.at("spec", "token")?.stringValue ?? ""
+    let audiences = review["spec"]?.strings("audiences") ?? []
+    guard
+      let found = tokens.user(
+        of: token, audiences: audiences, reader: registry.store.current())
+    else {
+      return ["user": [:], "error": "[invalid bearer token, the token is not valid here]"]
+    }
+    return [
+      "authenticated": true, "user": Self.describe(found.user),
+      "audiences": .array(found.audiences.map { .string($0) }),
+    ]
+  }
+
+  // MARK: Tokens
+
+  /// Makes a token for a service account.
+  func answerTokenRequest(_ call: ResourceCall) async throws(APIStatus) -> APIResponse {
+    var request = try RequestBody.parse(call.request, kind: "TokenRequest").value
+    guard request["kind"]?.stringValue == "TokenRequest" else {
+      throw .badRequest("the body must be a TokenRequest of authentication.k8s.io/v1")
+    }
+    let account = try await registry.get(
+      call.resource, namespace: call.namespace, name: call.info.name
+    ).value()
+    let seconds = request.at("spec", "expirationSeconds")?.intValue ?? 3600
+    guard seconds >= 600, seconds <= 1 << 32 else {
+      let error = FieldError(
+        .invalid, "spec.expirationSeconds", value: .int(seconds),
+        seconds < 600
+          ? "may not specify a duration less than 10 minutes"
+          : "may not specify a duration larger than 2^32 seconds")
+      throw APIStatus.invalid(
+        kind: "TokenRequest", group: "authentication.k8s.io", name: "", errors: [error])
+    }
+    var audiences = request["spec"]?.strings("audiences") ?? []
+    if audiences.isEmpty { audiences = [tokens.defaultAudience] }
+    var bound: ServiceAccountTokens.BoundObject?
+    var nodeName: String?
+    if let reference = request.at("spec", "boundObjectRef"), reference.objectValue != nil {
+      (bound, nodeName) = try await boundObject(reference, call)
+    }
+    let (token, expires) = try tokens.sign(
+      namespace: call.info.namespace, name: account.name, uid: account.uid,
+      audiences: audiences, expirationSeconds: seconds, bound: bound, nodeName: nodeName)
+    request["metadata"] = [
+      "name": .string(account.name), "namespace": .string(call.info.namespace),
+      "creationTimestamp": .string(WallClock.now()),
+    ]
+    request.set(.array(audiences.map { .string($0) }), at: "spec", "audiences")
+    request.set(.int(seconds), at: "spec", "expirationSeconds")
+    if request.at("spec", "boundObjectRef") == nil {
+      request.set(.null, at: "spec", "boundObjectRef")
+    }
+    request["status"] = [
+      "token": .string(token),
+      "expirationTimestamp": .string(WallClock.timestamp(seconds: expires)),
+    ]
+    return respond(request, call, status: .created)
+  }
+
+  private func boundObject(_ reference: JSONValue, _ call: ResourceCall) async throws(APIStatus)
+    -> (ServiceAccountTokens.BoundObject, nodeName: String?)
+  {
+    let kind = reference["kind"]?.stringValue ?? ""
+    let name = reference["name"]?.stringValue ?? ""
+    let resources = ["Pod": "pods", "Secret": "secrets", "Node": "nodes"]
+    guard let resource = resources[kind] else {
+      throw .badRequest(
+        "cannot bind token to object of type \(reference["apiVersion"]?.stringValue ?? ""), "
+          + "Kind=\(kind)")
+    }
+    let info = try registry.resource(GroupVersionResource(resource: resource))
+    let object = try await registry.get(
+      info, namespace: info.namespaced ? call.namespace : nil, name: name
+    ).value()
+    if let uid = reference["uid"]?.stringValue, !uid.isEmpty, uid != object.uid {
+      throw .conflict(
+        info.gvr, name: name,
+        "the UID in the bound object reference (\(uid)) does not match the UID in record. The "
+          + "object might have been deleted and then recreated")
+    }
+    var node: String?
+    if kind == "Pod" {
+      let account = object.at("spec", "serviceAccountName")?.stringValue ?? ""
+      guard account == call.info.name else {
+        throw .badRequest(
+          "cannot bind token for serviceaccount \"\(call.info.name)\" to pod running with "
+            + "different serviceaccount name.")
+      }
+      node = object.at("spec", "nodeName")?.stringValue
+    }
+    return (.init(kind: kind, name: name, uid: object.uid), node)
+  }
+}

@@ -1,0 +1,102 @@
+import JSONDocument
+import KubernetesAPI
+import Keyspace
+import NIOHTTP1
+
+extension RequestDispatcher {
+  func answerSubresource(_ call: ResourceCall) async throws(APIStatus) -> APIResponse {
+    let (info, resource) = (call.info, call.resource)
+    switch info.subresource {
+    case "scale": return try await answerScale(call)
+    case "log": return try await answerLog(call)
+    case "token": return try await answerTokenRequest(call)
+    case "binding": return try await answerBinding(call)
+    case "eviction": return try await answerEviction(call)
+    case "finalize": return try await answerFinalize(call)
+    case "exec", "attach", "portforward", "proxy":
+      throw APIStatus(
+        code: 501, reason: "NotImplemented",
+        message: "\(resource.resource)/\(info.subresource) is not available yet")
+    default: break
+    }
+    switch info.verb {
+    case "get":
+      let object = try await registry.get(
+        resource, namespace: call.namespace, name: info.name,
+        resourceVersion: call.request.query["resourceVersion"] ?? "")
+      return try respond(object, call)
+    case "update":
+      let updated = try await registry.update(
+        resource, namespace: call.namespace, name: info.name, object: try body(call),
+        subresource: info.subresource, context: call.context)
+      return try respond(updated, call)
+    case "patch":
+      let patched = try await registry.patch(
+        resource, namespace: call.namespace, name: info.name, patch: try patch(call.request),
+        subresource: info.subresource, context: call.context)
+      return try respond(patched, call)
+    default: throw .methodNotAllowed
+    }
+  }
+
+  // MARK: Scale
+
+  private func answerScale(_ call: ResourceCall) async throws(APIStatus) -> APIResponse {
+    let (info, resource) = (call.info, call.resource)
+    switch info.verb {
+    case "get":
+      let object = try await registry.get(
+        resource, namespace: call.namespace, name: info.name)
+      return respond(Scale.of(try object.value()), call)
+    case "update":
+      let scale = try RequestBody.parse(call.request, kind: "Scale").value
+      let scaled = try await registry.scale(
+        resource, namespace: call.namespace, name: info.name, context: call.context,
+        verb: "update"
+      ) { (_: JSONValue) throws(APIStatus) in scale }
+      return respond(Scale.of(try scaled.value()), call)
+    case "patch":
+      let patch = try patch(call.request)
+      let scaled = try await registry.scale(
+        resource, namespace: call.namespace, name: info.name, context: call.context,
+        verb: "patch"
+      ) { (current: JSONValue) throws(APIStatus) in
+        try patch.apply(toScale: current)
+      }
+      return respond(Scale.of(try scaled.value()), call)
+    default: throw .methodNotAllowed
+    }
+  }
+
+  // MARK: Finalize
+
+  private func answerFinalize(_ call: ResourceCall) async throws(APIStatus) -> APIResponse {
+    let object = try await registry.finalize(
+      name: call.info.name, object: try body(call), context: call.context)
+    return try respond(object, call)
+  }
+
+  // MARK: Binding
+
+  private func answerBinding(_ call: ResourceCall) async throws(APIStatus) -> APIResponse {
+    let binding = try RequestBody.parse(call.request, kind: "Binding").value
+    try await registry.bind(
+      namespace: call.info.namespace, name: call.info.name, binding: binding,
+      context: call.context)
+    return respond(Self.success, call, status: .created)
+  }
+
+  static let success: JSONValue = [
+    "kind": "Status", "apiVersion": "v1", "metadata": [:], "status": "Success", "code": 201,
+  ]
+
+  // MARK: Eviction
+
+  private func answerEviction(_ call: ResourceCall) async throws(APIStatus) -> APIResponse {
+    let eviction = try RequestBody.parse(call.request, kind: "Eviction").value
+    try await registry.evict(
+      namespace: call.info.namespace, name: call.info.name, eviction: eviction,
+      context: call.context)
+    return respond(Self.success, call, status: .created)
+  }
+}

@@ -1,0 +1,187 @@
+import JSONDocument
+import KubernetesAPI
+import Keyspace
+import Logging
+
+/// Makes what every cluster has: namespaces, roles and bindings, priority classes, the
+/// `kubernetes` Service. Whichever server comes first makes it; doing it again changes nothing.
+struct Bootstrap: Sendable {
+  let registry: Registry
+  let configuration: APIServerConfiguration
+  let logger: Logger
+
+  static let context = RequestContext(
+    user: UserInfo(name: "system:apiserver", groups: ["system:masters"]),
+    agent: "taffrail-apiserver")
+
+  /// Tries until all is there, then keeps this server among the endpoints of the `kubernetes`
+  /// Service until cancelled.
+  func run(done: @Sendable () -> Void) async {
+    var pause: UInt64 = 50_000_000
+    while !Task.isCancelled {
+      do throws(APIStatus) {
+        try await makeAll()
+        break
+      } catch {
+        logger.debug("making the objects of every cluster: \(error); trying again")
+        try? await Task.sleep(nanoseconds: pause)
+        pause = min(pause * 2, 1_000_000_000)
+      }
+    }
+    guard !Task.isCancelled else { return }
+    done()
+    while !Task.isCancelled {
+      do throws(APIStatus) {
+        try await reconcileEndpoints()
+      } catch {
+        logger.debug("the endpoints of the kubernetes Service: \(error)")
+      }
+      try? await Task.sleep(nanoseconds: 10_000_000_000)
+    }
+  }
+
+  private func makeAll() async throws(APIStatus) {
+    try await registry.barrier()
+    for name in ["kube-system", "default", "kube-public", "kube-node-lease"] {
+      try await make(
+        .namespaces, namespace: nil,
+        ["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": .string(name)]])
+    }
+    for object in BootstrapPolicy.objects {
+      let isRole = object["kind"]?.stringValue == "ClusterRole"
+      let isNamespaced = !object.namespace.isEmpty
+      let resource =
+        switch object["kind"]?.stringValue {
+        case "Role": "roles"
+        case "RoleBinding": "rolebindings"
+        default: isRole ? "clusterroles" : "clusterrolebindings"
+        }
+      try await make(
+        GroupVersionResource(group: "rbac.authorization.k8s.io", resource: resource),
+        namespace: isNamespaced ? object.namespace : nil, object)
+    }
+    for (name, value, description) in [
+      (
+        "system-cluster-critical", 2_000_000_000,
+        "Used for system critical pods that must run in the cluster, but can be moved to "
+          + "another node if necessary."
+      ),
+      (
+        "system-node-critical", 2_000_001_000,
+        "Used for system critical pods that must not be moved from their current node."
+      ),
+    ] {
+      try await make(
+        GroupVersionResource(group: "scheduling.k8s.io", resource: "priorityclasses"),
+        namespace: nil,
+        [
+          "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",
+          "metadata": ["name": .string(name)], "value": JSONValue(value),
+          "description": .string(description), "preemptionPolicy": "PreemptLowerPriority",
+        ])
+    }
+    try await make(.services, namespace: "default", kubernetesService)
+  }
+
+  private func make(_ name: GroupVersionResource, namespace: String?, _ object: JSONValue)
+    async throws(APIStatus)
+  {
+    let info = try registry.resource(name)
+    let key = registry.key(info, namespace: namespace, name: object.name)
+    if registry.store.current().get(key) != nil { return }
+    do throws(APIStatus) {
+      _ = try await registry.create(
+        info, namespace: namespace, object: object, context: Self.context)
+    } catch {
+      guard error.reason == "AlreadyExists" else {
+        if error.code == 422 { logger.error("\(name) \(object.name): \(error)") }
+        throw error
+      }
+    }
+  }
+
+  private var kubernetesService: JSONValue {
+    [
+      "apiVersion": "v1", "kind": "Service",
+      "metadata": [
+        "name": "kubernetes", "namespace": "default",
+        "labels": ["component": "apiserver", "provider": "kubernetes"],
+      ],
+      "spec": [
+        "type": "ClusterIP",
+        "clusterIP": .string(registry.configuration.serviceRange.address(at: 1)),
+        "clusterIPs": [.string(registry.configuration.serviceRange.address(at: 1))],
+        "sessionAffinity": "None",
+        "ports": [
+          [
+            "name": "https", "port": 443, "protocol": "TCP",
+            "targetPort": JSONValue(max(1, configuration.advertisePort)),
+          ]
+        ],
+      ],
+    ]
+  }
+
+  // MARK: Endpoints of the kubernetes Service
+
+  /// How long a server that no longer says that it is there stays among the endpoints.
+  static let leaseSeconds: Int64 = 30
+
+  /// Each server notes under a key of its own that it is there; each writes the union.
+  private func reconcileEndpoints() async throws(APIStatus) {
+    guard !configuration.advertiseAddress.isEmpty else { return }
+    let now = WallClock.seconds()
+    let prefix = Key("apiservers/")
+    let key = Key("apiservers/\(configuration.advertiseAddress):\(configuration.advertisePort)")
+    _ = try await registry.commit(
+      registry.transaction(
+        compares: [],
+        mutations: [.put(key: key, value: Array(String(now).utf8), revisionOffset: nil)],
+        context: Self.context, verb: "update"))
+    var servers: [(address: String, port: Int)] = []
+    for entry in registry.store.current().entries(prefix: prefix) {
+      guard let seen = Int64(String(decoding: entry.value, as: UTF8.self)),
+        now - seen <= Self.leaseSeconds
+      else { continue }
+      let text = entry.key.description.dropFirst("apiservers/".count)
+      guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...])
+      else { continue }
+      servers.append((String(text[..<colon]), port))
+    }
+    // A slice has one port; servers on other ports share it by address where they agree.
+    let port = servers.first { $0.address == configuration.advertiseAddress }?.port
+      ?? configuration.advertisePort
+    let addresses = servers.filter { $0.port == port }.map(\.address)
+    try await writeSlice(addresses: Array(Set(addresses)).sorted(), port: port)
+  }
+
+  private func writeSlice(addresses: [String], port: Int) async throws(APIStatus) {
+    let info = try registry.resource(.endpointSlices)
+    let desired: JSONValue = [
+      "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+      "metadata": [
+        "name": "kubernetes", "namespace": "default",
+        "labels": ["kubernetes.io/service-name": "kubernetes"],
+      ],
+      "addressType": "IPv4",
+      "endpoints": .array(
+        addresses.map {
+          ["addresses": [.string($0)], "conditions": ["ready": true]]
+        }),
+      "ports": [["name": "https", "port": JSONValue(port), "protocol": "TCP"]],
+    ]
+    let key = registry.key(info, namespace: "default", name: "kubernetes")
+    guard let entry = registry.store.current().get(key) else {
+      return try await make(.endpointSlices, namespace: "default", desired)
+    }
+    let current = try ObjectCodec.parse(entry.value, key: key)
+    if current["endpoints"] == desired["endpoints"], current["ports"] == desired["ports"] {
+      return
+    }
+    var updated = current
+    updated["endpoints"] = desired["endpoints"]
+    updated["ports"] = desired["ports"]
+    _ = try await registry.update(
+      info, namespace: "default", name: "kubernetes", object: updated, context: Self.context)
+  }
+}

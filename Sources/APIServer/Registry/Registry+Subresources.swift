@@ -1,0 +1,220 @@
+import JSONDocument
+import KubernetesAPI
+import Keyspace
+
+/// The `Scale` view of whatever has replicas.
+enum Scale {
+  static func of(_ object: JSONValue) -> JSONValue {
+    var metadata: JSONValue = [:]
+    for name in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
+      metadata[name] = object["metadata"]?[name]
+    }
+    var spec: JSONValue = [:]
+    if let replicas = object.at("spec", "replicas"), replicas.intValue != 0 {
+      spec["replicas"] = replicas
+    }
+    var status: JSONValue = ["replicas": object.at("status", "replicas") ?? 0]
+    let selector = object.at("spec", "selector")
+    if selector?["matchLabels"] != nil || selector?["matchExpressions"] != nil {
+      status["selector"] = .string("\(LabelSelector(object: selector))")
+    } else if let labels = selector?.objectValue {
+      // A ReplicationController's selector is a plain map.
+      status["selector"] = .string("\(LabelSelector(labels: labels))")
+    }
+    return [
+      "kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": spec,
+      "status": status,
+    ]
+  }
+}
+
+extension ObjectPatch {
+  /// Applies to a `Scale`, which has no lists that a strategic merge would treat differently.
+  func apply(toScale scale: JSONValue) throws(APIStatus) -> JSONValue {
+    do throws(PatchError) {
+      switch self {
+      case .json(let patch): return try JSONPatch.apply(patch, to: scale)
+      case .merge(let patch), .strategicMerge(let patch):
+        return MergePatch.apply(patch, to: scale)
+      }
+    } catch {
+      throw APIStatus(error, kind: "Scale", group: "autoscaling", name: scale.name)
+    }
+  }
+}
+
+extension Registry {
+  /// Sets the replicas of an object through its `Scale`.
+  func scale(
+    _ info: ResourceInfo, namespace: String?, name: String, context: RequestContext,
+    verb: String, change: (JSONValue) throws(APIStatus) -> JSONValue
+  ) async throws(APIStatus) -> StoredObject {
+    try await modify(
+      info, namespace: namespace, name: name, verb: verb, subresource: "scale", attempts: 5,
+      expected: nil, context: context
+    ) { (current: JSONValue) throws(APIStatus) in
+      let scale = try change(Scale.of(current))
+      if scale["kind"]?.stringValue != "Scale" {
+        throw .badRequest("the body must be a Scale of autoscaling/v1")
+      }
+      let replicas = scale.at("spec", "replicas")?.intValue ?? 0
+      guard replicas >= 0, replicas <= Int64(Int32.max) else {
+        let error = FieldError(
+          .invalid, "spec.replicas", value: .int(replicas),
+          "must be greater than or equal to 0")
+        throw APIStatus.invalid(
+          kind: "Scale", group: "autoscaling", name: name, errors: [error])
+      }
+      var updated = current
+      updated.set(.int(replicas), at: "spec", "replicas")
+      if !scale.resourceVersion.isEmpty {
+        updated.set(.string(scale.resourceVersion), at: "metadata", "resourceVersion")
+      }
+      return updated
+    }
+  }
+
+  /// Replaces a namespace's finalizers; the last one gone while it is terminating removes it.
+  func finalize(name: String, object: JSONValue, context: RequestContext)
+    async throws(APIStatus) -> StoredObject
+  {
+    let info = try resource(.namespaces)
+    return try await modify(
+      info, namespace: nil, name: name, verb: "update", subresource: "finalize", attempts: 1,
+      expected: Revision(object.resourceVersion), context: context
+    ) { (current: JSONValue) throws(APIStatus) in
+      var updated = current
+      updated.set(object.at("spec", "finalizers") ?? [], at: "spec", "finalizers")
+      if !object.resourceVersion.isEmpty {
+        updated.set(.string(object.resourceVersion), at: "metadata", "resourceVersion")
+      }
+      return updated
+    }
+  }
+
+  /// Places a pod on a node.
+  ///
+  /// - Throws: 409 where it already has one.
+  public func bind(
+    namespace: String, name: String, binding: JSONValue, context: RequestContext
+  ) async throws(APIStatus) {
+    let info = try resource(.pods)
+    let node = binding.at("target", "name")?.stringValue ?? ""
+    let kind = binding.at("target", "kind")?.stringValue ?? "Node"
+    guard !node.isEmpty, kind.isEmpty || kind == "Node" else {
+      let error =
+        node.isEmpty
+        ? FieldError(.required, "target.name")
+        : FieldError(
+          .notSupported, "target.kind", value: .string(kind),
+          "supported values: \"Node\", \"<empty>\"")
+      throw APIStatus.invalid(kind: "Binding", group: "", name: name, errors: [error])
+    }
+    let uid = binding.uid
+    _ = try await modify(
+      info, namespace: namespace, name: name, verb: "create", subresource: "binding",
+      attempts: 5, expected: nil, context: context
+    ) { (current: JSONValue) throws(APIStatus) in
+      func refuse(_ message: String) -> APIStatus {
+        .conflict(
+          GroupVersionResource(resource: "pods/binding"), name: name, message)
+      }
+      if !uid.isEmpty, uid != current.uid {
+        throw refuse("the UID in the binding (\(uid)) is not the pod's (\(current.uid))")
+      }
+      if current.isBeingDeleted {
+        throw refuse("pod \(name) is being deleted, cannot be assigned to a host")
+      }
+      if let present = current.at("spec", "nodeName")?.stringValue, !present.isEmpty {
+        throw refuse("pod \(name) is already assigned to node \"\(present)\"")
+      }
+      if !(current.at("spec", "schedulingGates")?.arrayValue?.isEmpty ?? true) {
+        throw refuse("pod \(name) has non-empty .spec.schedulingGates")
+      }
+      var updated = current
+      updated.set(.string(node), at: "spec", "nodeName")
+      for (key, value) in binding["metadata"]?["annotations"]?.objectValue ?? JSONObject() {
+        updated.set(value, at: "metadata", "annotations", key)
+      }
+      var conditions = current.at("status", "conditions")?.arrayValue ?? []
+      conditions.removeAll { $0["type"]?.stringValue == "PodScheduled" }
+      conditions.append([
+        "type": "PodScheduled", "status": "True", "lastProbeTime": .null,
+        "lastTransitionTime": .string(WallClock.now()),
+      ])
+      updated.set(.array(conditions), at: "status", "conditions")
+      return updated
+    }
+  }
+
+  /// Deletes a pod unless a disruption budget forbids it.
+  func evict(
+    namespace: String, name: String, eviction: JSONValue, context: RequestContext
+  ) async throws(APIStatus) {
+    let info = try resource(.pods)
+    let pod = try await get(info, namespace: namespace, name: name).value()
+    let isFinished = ["Succeeded", "Failed", "Pending"].contains(
+      pod.at("status", "phase")?.stringValue ?? "")
+    var context = context
+    if eviction.at("deleteOptions")?.strings("dryRun").contains("All") == true {
+      context.dryRun = true
+    }
+    if !isFinished, !pod.isBeingDeleted {
+      try await spendBudget(for: pod, namespace: namespace, context: context)
+    }
+    let options = eviction["deleteOptions"]
+    _ = try await delete(
+      info, namespace: namespace, name: name,
+      options: DeletionOptions(
+        gracePeriodSeconds: options?["gracePeriodSeconds"]?.intValue,
+        propagationPolicy: options?["propagationPolicy"]?.stringValue,
+        preconditionUID: options?.at("preconditions", "uid")?.stringValue,
+        preconditionResourceVersion: options?.at("preconditions", "resourceVersion")?
+          .stringValue), context: context)
+  }
+
+  private func spendBudget(for pod: JSONValue, namespace: String, context: RequestContext)
+    async throws(APIStatus)
+  {
+    let info = try resource(
+      GroupVersionResource(group: "policy", resource: "poddisruptionbudgets"))
+    var budgets: [JSONValue] = []
+    for entry in store.current().entries(prefix: prefix(info, namespace: namespace)) {
+      let budget = try ObjectCodec.parse(entry.value, key: entry.key)
+      let selector = LabelSelector(object: budget.at("spec", "selector"))
+      if selector.matches(pod["metadata"]?["labels"]?.objectValue) { budgets.append(budget) }
+    }
+    guard let budget = budgets.first else { return }
+    guard budgets.count == 1 else {
+      throw .internalError(
+        "This pod has more than one PodDisruptionBudget, which the eviction subresource does "
+          + "not support.")
+    }
+    _ = try await modify(
+      info, namespace: namespace, name: budget.name, verb: "update", subresource: "status",
+      attempts: 5, expected: nil, context: context
+    ) { (current: JSONValue) throws(APIStatus) in
+      let allowed = current.at("status", "disruptionsAllowed")?.intValue ?? 0
+      let seen = current.at("status", "observedGeneration")?.intValue ?? 0
+      let generation = current.at("metadata", "generation")?.intValue ?? 0
+      guard allowed > 0, seen >= generation else {
+        let needed = current.at("status", "desiredHealthy")?.intValue ?? 0
+        let healthy = current.at("status", "currentHealthy")?.intValue ?? 0
+        throw APIStatus(
+          code: 429, reason: "TooManyRequests",
+          message: "Cannot evict pod as it would violate the pod's disruption budget.",
+          causes: [
+            APIStatus.Cause(
+              reason: "DisruptionBudget",
+              message: "The disruption budget \(current.name) needs \(needed) healthy pods "
+                + "and has \(healthy) currently", field: "")
+          ], retryAfterSeconds: seen < generation ? 10 : 0)
+      }
+      var updated = current
+      updated.set(.int(allowed - 1), at: "status", "disruptionsAllowed")
+      updated.set(
+        .string(WallClock.now()), at: "status", "disruptedPods", pod.name)
+      return updated
+    }
+  }
+}

@@ -1,0 +1,168 @@
+import JSONDocument
+import KubernetesAPI
+import Keyspace
+import NIOCore
+
+extension RequestDispatcher {
+  func answerWatch(_ call: ResourceCall) async throws(APIStatus) -> APIResponse {
+    let query = call.request.query
+    let request = WatchRequest(
+      selection: try selection(call),
+      sendInitialEvents: query["sendInitialEvents"] == "true",
+      allowBookmarks: query.isTrue("allowWatchBookmarks"))
+    if request.sendInitialEvents, !request.allowBookmarks {
+      throw APIStatus(
+        code: 422, reason: "Invalid",
+        message: "ListOptions.meta.k8s.io \"\" is invalid: sendInitialEvents: Forbidden: "
+          + "sendInitialEvents requires allowWatchBookmarks", kind: "ListOptions",
+        group: "meta.k8s.io",
+        causes: [
+          APIStatus.Cause(
+            reason: "FieldValueForbidden",
+            message: "Forbidden: sendInitialEvents requires allowWatchBookmarks",
+            field: "sendInitialEvents")
+        ])
+    }
+    var timeout = query["timeoutSeconds"].flatMap(Int64.init) ?? 0
+    // Without one upstream picks one at random, so that not all watches end at one time.
+    if timeout <= 0 { timeout = Int64.random(in: 1800...3600) }
+    let seconds = min(timeout, 24 * 3600)
+    let dispatcher = self
+    return APIResponse(contentType: call.representation.contentType) { stream in
+      await dispatcher.run(call, request, timeoutSeconds: seconds, on: stream)
+    }
+  }
+
+  private func run(
+    _ call: ResourceCall, _ request: WatchRequest, timeoutSeconds: Int64,
+    on stream: ResponseStream
+  ) async {
+    let loop = registry.loops.next()
+    let session = WatchSession(dispatcher: self, call: call, stream: stream)
+    metrics.watchStarted()
+    defer { metrics.watchEnded() }
+    do throws(APIStatus) {
+      let watch = try await registry.watch(
+        call.resource, namespace: call.namespace,
+        name: call.info.name.isEmpty ? nil : call.info.name, request: request, loop: loop,
+        receive: { session.receive($0) })
+      let ending = loop.scheduleTask(in: .seconds(timeoutSeconds)) { stream.finish() }
+      var bookmarks: RepeatedTask?
+      if request.allowBookmarks {
+        bookmarks = loop.scheduleRepeatedTask(
+          initialDelay: .seconds(55), delay: .seconds(55)
+        ) { _ in session.bookmark() }
+      }
+      await stream.waitUntilClosed()
+      watch.cancel()
+      ending.cancel()
+      bookmarks?.cancel()
+    } catch {
+      session.receive(.failure(error))
+    }
+  }
+}
+
+/// Writes one watch to its stream.
+final class WatchSession: Sendable {
+  private let dispatcher: RequestDispatcher
+  private let call: RequestDispatcher.ResourceCall
+  private let stream: ResponseStream
+  private let representation: String
+  private let lastRevision = LockedValue<Revision>(0)
+
+  init(
+    dispatcher: RequestDispatcher, call: RequestDispatcher.ResourceCall, stream: ResponseStream
+  ) {
+    self.dispatcher = dispatcher
+    self.call = call
+    self.stream = stream
+    var name = "/\(call.representation)/\(call.resource.apiVersion)"
+    if call.representation.transform == .table {
+      name += "/" + (call.request.query["includeObject"] ?? "")
+    }
+    representation = name
+  }
+
+  func receive(_ delivery: WatchDelivery) {
+    switch delivery {
+    case .changes(let changes, let upTo):
+      for change in changes {
+        guard let frame = frame(change) else { continue }
+        if !stream.write(frame) { return }
+      }
+      lastRevision.set(max(lastRevision.get(), upTo))
+    case .initialEventsEnd(let revision):
+      writeBookmark(revision, annotations: ["k8s.io/initial-events-end": "true"])
+    case .failure(let status):
+      stream.write(frame(.error, bytes: encoded(status.object)))
+      stream.finish()
+    }
+  }
+
+  func bookmark() {
+    let revision = lastRevision.get()
+    if revision > 0 { writeBookmark(revision, annotations: nil) }
+  }
+
+  private func writeBookmark(_ revision: Revision, annotations: JSONValue?) {
+    let resource = call.resource
+    var metadata: JSONValue = ["resourceVersion": .string(String(revision))]
+    if let annotations { metadata["annotations"] = annotations }
+    var object: JSONValue = [
+      "kind": .string(resource.kind), "apiVersion": .string(resource.apiVersion),
+      "metadata": metadata,
+    ]
+    switch call.representation.transform {
+    case .none: break
+    case .partial: object = RequestDispatcher.partial(object)
+    case .table:
+      object = dispatcher.table(
+        [], call, revision: String(revision), continueToken: "", remainingCount: nil)
+      object.set(metadata, at: "metadata")
+    }
+    stream.write(frame(.bookmark, bytes: encoded(object)))
+  }
+
+  private func frame(_ change: WatchChange) -> ByteBuffer? {
+    switch change.source {
+    case .object: return encode(change)
+    case .shared(let event):
+      return event.frame(change.kind, representation: representation) { encode(change) }
+    }
+  }
+
+  private func encode(_ change: WatchChange) -> ByteBuffer? {
+    let resource = call.resource
+    let isStored = resource.gvr == resource.storageGVR
+    if call.representation.transform == .none, call.representation.format == .json, isStored {
+      switch change.source {
+      case .object(let object): return frame(change.kind, bytes: object.bytes)
+      case .shared(let event) where change.kind != .deleted:
+        return frame(change.kind, bytes: event.event.value)
+      case .shared: break
+      }
+    }
+    guard var value = change.value else { return nil }
+    Conversion.convert(&value, from: resource.storageGVR, to: resource.gvr)
+    switch call.representation.transform {
+    case .none: break
+    case .partial: value = RequestDispatcher.partial(value)
+    case .table:
+      value = dispatcher.table(
+        [value], call, revision: value.resourceVersion, continueToken: "", remainingCount: nil)
+    }
+    return frame(change.kind, bytes: encoded(value))
+  }
+
+  private func encoded(_ value: JSONValue) -> [UInt8] { value.serialized() }
+
+  private func frame(_ kind: WatchEventKind, bytes: [UInt8]) -> ByteBuffer {
+    var buffer = ByteBuffer()
+    buffer.reserveCapacity(bytes.count + 40)
+    buffer.writeString("{\"type\":\"\(kind.rawValue)\",\"object\":")
+    buffer.writeBytes(bytes)
+    buffer.writeString("}\n")
+    return buffer
+  }
+}
