@@ -1,7 +1,7 @@
 import Foundation
 import JSONDocument
-import KubernetesAPI
 import Keyspace
+import KubernetesAPI
 import Logging
 import NIOCore
 import NIOPosix

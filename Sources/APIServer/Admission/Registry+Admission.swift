@@ -1,6 +1,6 @@
 import JSONDocument
-import KubernetesAPI
 import Keyspace
+import KubernetesAPI
 
 /// The admission plugins of this server, by upstream's names. Each can be switched off.
 enum AdmissionPlugin {
@@ -150,7 +150,8 @@ extension Registry {
     for list in ["initContainers", "containers"] {
       for (index, container) in (object.at("spec", list)?.arrayValue ?? []).enumerated()
       where container.at("securityContext", "privileged")?.boolValue == true {
-        let error = FieldError(.forbidden, "spec.\(list)[\(index)].securityContext.privileged", 
+        let error = FieldError(
+          .forbidden, "spec.\(list)[\(index)].securityContext.privileged",
           "disallowed by cluster policy")
         throw APIStatus.invalid(
           kind: info.kind, group: info.group, name: object.name, errors: [error])

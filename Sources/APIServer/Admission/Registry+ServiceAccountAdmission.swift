@@ -1,6 +1,6 @@
 import JSONDocument
-import KubernetesAPI
 import Keyspace
+import KubernetesAPI
 
 extension Registry {
   static let accountMountPath = "/var/run/secrets/kubernetes.io/serviceaccount"

@@ -1,5 +1,5 @@
-import KubernetesAPI
 import Keyspace
+import KubernetesAPI
 import NIOHTTP1
 
 /// Finds out who makes a request: by client certificate or by service account token.

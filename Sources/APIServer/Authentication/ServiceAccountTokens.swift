@@ -1,8 +1,8 @@
 import Crypto
 import Foundation
 import JSONDocument
-import KubernetesAPI
 import Keyspace
+import KubernetesAPI
 
 /// Signs and verifies the tokens of service accounts: JWTs with ES256 (RFC 7518).
 struct ServiceAccountTokens: Sendable {
@@ -90,7 +90,9 @@ struct ServiceAccountTokens: Sendable {
       let uid = facts.at("serviceaccount", "uid")?.stringValue,
       Self.uid("serviceaccounts", namespace, name, reader) == uid
     else { return nil }
-    var extra = ["authentication.kubernetes.io/credential-id": ["JTI=\(claims["jti"]?.stringValue ?? "")"]]
+    var extra = [
+      "authentication.kubernetes.io/credential-id": ["JTI=\(claims["jti"]?.stringValue ?? "")"]
+    ]
     for (kind, resource, scope) in [
       ("pod", "pods", namespace), ("secret", "secrets", namespace), ("node", "nodes", ""),
     ] {

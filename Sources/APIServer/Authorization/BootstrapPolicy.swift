@@ -187,8 +187,8 @@ enum BootstrapPolicy {
     rule(["create"], ["authentication.k8s.io"], ["selfsubjectreviews"]),
   ]
 
-  private static let clusterRoles:
-    [(name: String, rules: [JSONValue], labels: [String: String])] = [
+  private static let clusterRoles: [(name: String, rules: [JSONValue], labels: [String: String])] =
+    [
       ("cluster-admin", [everything, paths(["*"], verbs: ["*"])], [:]),
       ("admin", adminRules + editRules + viewRules, [:]),
       (
@@ -238,8 +238,8 @@ enum BootstrapPolicy {
       ),
     ]
 
-  private static let clusterBindings:
-    [(name: String, role: String, subjects: [(String, String)])] = [
+  private static let clusterBindings: [(name: String, role: String, subjects: [(String, String)])] =
+    [
       ("cluster-admin", "cluster-admin", [("Group", "system:masters")]),
       ("system:monitoring", "system:monitoring", [("Group", "system:monitoring")]),
       ("system:discovery", "system:discovery", [("Group", "system:authenticated")]),

@@ -5,9 +5,9 @@ struct MediaType: Sendable, Hashable {
   var type: String
   var parameters: [String: String] = [:]
 
-  init(_ text: some StringProtocol) {
+  init(_ text: String) {
     let parts = text.split(separator: ";")
-    type = (parts.first.map(String.init) ?? "").trimmed.lowercased()
+    type = String(parts.first ?? "").trimmed.lowercased()
     for part in parts.dropFirst() {
       let sides = part.split(separator: "=", maxSplits: 1)
       guard sides.count == 2 else { continue }
@@ -16,7 +16,7 @@ struct MediaType: Sendable, Hashable {
   }
 
   static func list(_ header: String) -> [MediaType] {
-    header.split(separator: ",").map { MediaType($0) }
+    header.split(separator: ",").map { (part: Substring) in MediaType(String(part)) }
   }
 }
 
@@ -32,7 +32,11 @@ extension String {
 /// In which form objects are answered.
 struct Representation: Sendable, Hashable {
   enum Format: Sendable { case json, yaml }
-  enum Transform: String, Sendable { case none = "", table = "Table", partial = "PartialObjectMetadata" }
+  enum Transform: String, Sendable {
+    case none = ""
+    case table = "Table"
+    case partial = "PartialObjectMetadata"
+  }
 
   var format = Format.json
   var transform = Transform.none

@@ -1,6 +1,6 @@
 import JSONDocument
-import KubernetesAPI
 import Keyspace
+import KubernetesAPI
 import NIOHTTP1
 
 extension RequestDispatcher {
@@ -10,7 +10,9 @@ extension RequestDispatcher {
   ) throws(APIStatus) -> APIResponse {
     switch call.representation.transform {
     case .none:
-      if call.representation.format == .json { return APIResponse(status: status, bytes: object.bytes) }
+      if call.representation.format == .json {
+        return APIResponse(status: status, bytes: object.bytes)
+      }
       return encode(try object.value(), call.representation, status: status)
     case .table:
       let table = table(

@@ -32,7 +32,8 @@ extension RequestDispatcher {
       let groups = spec?.strings("groups") ?? []
       if name.isEmpty, groups.isEmpty {
         let error = FieldError(
-          .invalid, "spec.user", value: .string(name), "at least one of user or group must be specified")
+          .invalid, "spec.user", value: .string(name),
+          "at least one of user or group must be specified")
         throw APIStatus.invalid(
           kind: kind, group: call.resource.group, name: "", errors: [error])
       }

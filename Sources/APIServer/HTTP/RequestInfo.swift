@@ -21,7 +21,8 @@ struct RequestInfo: Sendable, Hashable {
   init(_ request: APIRequest) {
     var segments = request.rawPath.split(separator: "/", omittingEmptySubsequences: true)
       .map { percentDecoded($0.utf8) }
-    path = request.rawPath.utf8.contains(UInt8(ascii: "%"))
+    path =
+      request.rawPath.utf8.contains(UInt8(ascii: "%"))
       ? percentDecoded(request.rawPath.utf8) : request.rawPath
     verb = "\(request.method)".lowercased()
     if request.rawPath.contains("//") { return }

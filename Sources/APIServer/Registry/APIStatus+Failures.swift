@@ -1,5 +1,5 @@
-import KubernetesAPI
 import Keyspace
+import KubernetesAPI
 
 extension APIStatus {
   static let unknownResource = APIStatus(

@@ -1,6 +1,6 @@
 import JSONDocument
-import KubernetesAPI
 import Keyspace
+import KubernetesAPI
 
 /// Addresses and ports that Services are given. Each one in use is a key of the store, written in
 /// the transaction that writes the Service, so that no two servers give out the same.
@@ -42,9 +42,11 @@ enum Allocations {
     let isPort = key.hasPrefix(Key("allocations/nodeports/"))
     let error =
       isPort
-      ? FieldError(.invalid, "spec.ports[0].nodePort", value: .int(Int64(value) ?? 0),
+      ? FieldError(
+        .invalid, "spec.ports[0].nodePort", value: .int(Int64(value) ?? 0),
         "provided port is already allocated")
-      : FieldError(.invalid, "spec.clusterIPs", value: [.string(value)],
+      : FieldError(
+        .invalid, "spec.clusterIPs", value: [.string(value)],
         "failed to allocate IP \(value): provided IP is already allocated")
     return APIStatus.invalid(kind: "Service", group: "", name: object.name, errors: [error])
   }
@@ -107,7 +109,8 @@ extension Registry {
       let known = old.flatMap { Allocations.clusterAddress(of: $0) }
       guard let number = AddressRange.address(address), range.contains(number) || known == address
       else {
-        let error = FieldError(.invalid, "spec.clusterIPs", value: [.string(address)],
+        let error = FieldError(
+          .invalid, "spec.clusterIPs", value: [.string(address)],
           "failed to allocate IP \(address): the provided network does not match the "
             + "current range")
         throw APIStatus.invalid(
@@ -135,7 +138,8 @@ extension Registry {
         let isKnown = old.map { Allocations.keys(of: $0) }?
           .contains(Allocations.nodePort(Int(clamping: port), transport))
         guard port > 0, port <= 65535, range.contains(Int(port)) || isKnown == true else {
-          let error = FieldError(.invalid, "spec.ports[\(index)].nodePort", value: .int(port),
+          let error = FieldError(
+            .invalid, "spec.ports[\(index)].nodePort", value: .int(port),
             "provided port is not in the valid range. The range of valid ports is "
               + "\(range.lowerBound)-\(range.upperBound)")
           throw APIStatus.invalid(

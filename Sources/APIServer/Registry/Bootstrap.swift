@@ -1,6 +1,6 @@
 import JSONDocument
-import KubernetesAPI
 import Keyspace
+import KubernetesAPI
 import Logging
 
 /// Makes what every cluster has: namespaces, roles and bindings, priority classes, the
@@ -149,7 +149,8 @@ struct Bootstrap: Sendable {
       servers.append((String(text[..<colon]), port))
     }
     // A slice has one port; servers on other ports share it by address where they agree.
-    let port = servers.first { $0.address == configuration.advertiseAddress }?.port
+    let port =
+      servers.first { $0.address == configuration.advertiseAddress }?.port
       ?? configuration.advertisePort
     let addresses = servers.filter { $0.port == port }.map(\.address)
     try await writeSlice(addresses: Array(Set(addresses)).sorted(), port: port)

@@ -1,7 +1,7 @@
 import Foundation
 import JSONDocument
-import KubernetesAPI
 import Keyspace
+import KubernetesAPI
 import Synchronization
 
 /// Where the next page of a list begins, and of which revision it is. Opaque to clients.

@@ -1,6 +1,6 @@
 import JSONDocument
-import KubernetesAPI
 import Keyspace
+import KubernetesAPI
 
 extension Registry {
   /// Creates an object.
@@ -270,6 +270,6 @@ enum QualityOfService {
   private static func amount(_ value: JSONValue) -> String? {
     let text = value.stringValue ?? value.text
     guard text != "0" else { return nil }
-    return Quantity(text).map { "\($0)" } ?? text
+    return Quantity(parsing: text).map { "\($0)" } ?? text
   }
 }

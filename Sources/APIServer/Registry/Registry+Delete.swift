@@ -1,6 +1,6 @@
 import JSONDocument
-import KubernetesAPI
 import Keyspace
+import KubernetesAPI
 
 /// How something is to be deleted, as `DeleteOptions` of meta/v1 says it.
 public struct DeletionOptions: Sendable, Hashable {

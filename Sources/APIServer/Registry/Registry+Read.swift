@@ -1,6 +1,6 @@
 import JSONDocument
-import KubernetesAPI
 import Keyspace
+import KubernetesAPI
 
 /// What a list or a watch asks for.
 public struct ListSelection: Sendable {

@@ -1,6 +1,6 @@
 import JSONDocument
-import KubernetesAPI
 import Keyspace
+import KubernetesAPI
 
 /// The `Scale` view of whatever has replicas.
 enum Scale {
@@ -75,7 +75,7 @@ extension Registry {
   }
 
   /// Replaces a namespace's finalizers; the last one gone while it is terminating removes it.
-  func finalize(name: String, object: JSONValue, context: RequestContext)
+  public func finalize(name: String, object: JSONValue, context: RequestContext)
     async throws(APIStatus) -> StoredObject
   {
     let info = try resource(.namespaces)
@@ -148,7 +148,7 @@ extension Registry {
   }
 
   /// Deletes a pod unless a disruption budget forbids it.
-  func evict(
+  public func evict(
     namespace: String, name: String, eviction: JSONValue, context: RequestContext
   ) async throws(APIStatus) {
     let info = try resource(.pods)

@@ -1,6 +1,6 @@
 import JSONDocument
-import KubernetesAPI
 import Keyspace
+import KubernetesAPI
 
 extension Registry {
   /// Replaces an object, or one subresource of it.
@@ -47,7 +47,8 @@ extension Registry {
       }
       try self.checkNamespace(of: &patched, info, requested: namespace)
       if patched.name != name {
-        let error = FieldError(.invalid, "metadata.name", value: .string(patched.name), "field is immutable")
+        let error = FieldError(
+          .invalid, "metadata.name", value: .string(patched.name), "field is immutable")
         throw APIStatus.invalid(
           kind: info.kind, group: info.group, name: name, errors: [error])
       }

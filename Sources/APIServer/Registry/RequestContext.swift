@@ -1,5 +1,5 @@
-import KubernetesAPI
 import Keyspace
+import KubernetesAPI
 import Synchronization
 
 /// What a call says about its maker and about how it is to be done.

@@ -1,6 +1,6 @@
 import JSONDocument
-import KubernetesAPI
 import Keyspace
+import KubernetesAPI
 
 /// An object as the store holds it: exactly the JSON that is served.
 public struct StoredObject: Sendable {

@@ -1,5 +1,5 @@
-import KubernetesAPI
 import Keyspace
+import KubernetesAPI
 import NIOCore
 import Synchronization
 
