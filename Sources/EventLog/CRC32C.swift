@@ -1,6 +1,6 @@
 /// CRC-32C (Castagnoli, RFC 3720 appendix B.4: reflected polynomial 0x82F63B78), eight bytes a
 /// step by tables.
-enum CRC32C {
+package enum CRC32C {
   /// Table k holds, at k * 256 + byte, the effect of a byte that is followed by k zero bytes.
   private static let tables: [UInt32] = {
     var tables = [UInt32](repeating: 0, count: 8 * 256)
@@ -16,7 +16,7 @@ enum CRC32C {
     return tables
   }()
 
-  static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+  package static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
     tables.withUnsafeBufferPointer { tables in
       var crc: UInt32 = 0xFFFF_FFFF
       var offset = 0

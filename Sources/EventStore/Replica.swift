@@ -2,6 +2,7 @@ import EventLog
 import Foundation
 import Keyspace
 import Logging
+import NIOConcurrencyHelpers
 import Raft
 
 /// One replica of the store on this machine: log, keyspace, history, and the connections to its
@@ -20,7 +21,13 @@ public final class Replica: EventStore, Sendable {
   let mailbox: Mailbox<CoreInput>
   let hub: WatchHub
   let writer: LogWriter
+  let projector: ProjectionWriter
+  let transport: PeerTransport?
   let runner: CoreRunner
+  private let boundPort = NIOLockedValueBox(0)
+
+  /// Where peers connect to; 0 without peers.
+  public var listenPort: Int { boundPort.withLockedValue { $0 } }
 
   /// Opens the data folder, restores the state, and begins to take part. Alone it returns once
   /// everything is applied; with peers it returns at once, and calls wait for a leader.
@@ -37,8 +44,20 @@ public final class Replica: EventStore, Sendable {
     let replica = try await onThread { [logger] () throws(ReplicaStartError) in
       try Replica(configuration: configuration, logger: logger)
     }
+    if let transport = replica.transport {
+      do {
+        let port = try await transport.listen()
+        replica.boundPort.withLockedValue { $0 = port }
+      } catch {
+        await transport.shutdown()
+        replica.directory.release()
+        throw error
+      }
+    }
+    replica.projector.start()
     replica.writer.start()
     replica.runner.start()
+    replica.transport?.connect()
     if configuration.peers.isEmpty {
       do { _ = try await replica.barrier() } catch {
         throw ReplicaStartError("the replica did not come up: \(error)")
@@ -59,31 +78,54 @@ public final class Replica: EventStore, Sendable {
     let report: @Sendable (CoreInput) -> Void = { mailbox.post($0) }
     let statistics = ReplicaStatistics()
 
+    let (projection, keyspace) = try LoadedReplica.openProjection(
+      directory, configuration: configuration, logger: logger)
     let loaded = try LoadedReplica.load(
       log: try LoadedReplica.openLog(directory, configuration: configuration, logger: logger),
-      keyspace: KeyspaceState(), applied: LogPosition(),
+      keyspace: keyspace,
+      applied: LogPosition(
+        index: projection.meta.appliedIndex, term: projection.meta.appliedTerm),
       memoryBytes: configuration.logMemoryBytes)
     statistics.update(logBytes: loaded.log.byteCount, logFirstIndex: loaded.log.firstIndex)
-    var random = SystemRandomNumberGenerator()
-    let seed = random.next()
-    let core = ReplicaCore(
-      configuration: .init(
-        raft: configuration.raft(seed: seed), deadlineTicks: configuration.deadlineTicks,
-        seed: seed),
-      hardState: loaded.hardState, snapshotIndex: loaded.base.index,
-      snapshotTerm: loaded.base.term, entries: loaded.entries, applied: loaded.applied.index,
-      appliedTerm: loaded.applied.term, keyspace: loaded.keyspace)
     hub = WatchHub(
-      snapshot: loaded.keyspace.snapshot,
+      snapshot: keyspace.snapshot,
       window: EventWindow(
-        after: loaded.keyspace.revision, maximumCount: configuration.windowEvents),
+        after: keyspace.revision, maximumCount: configuration.windowEvents),
       wake: { report(.watchesBegan) }, replay: { _ in })
+    projector = ProjectionWriter(
+      projection: projection, configuration: configuration, statistics: statistics,
+      logger: logger, report: report)
+    let transport = try Self.makeTransport(
+      configuration, directory: directory, logger: logger, report: report)
+    self.transport = transport
     writer = LogWriter(
       log: loaded.log, vote: loaded.log.vote, spaceGuard: SpaceGuard(directory: directory),
-      statistics: statistics, logger: logger, send: { _ in }, report: report)
+      statistics: statistics, logger: logger, send: { transport?.send($0) }, report: report)
     runner = CoreRunner(
-      core: core, mailbox: mailbox, configuration: configuration,
-      surroundings: .init(hub: hub, writer: writer, statistics: statistics), logger: logger)
+      core: loaded.core(configuration), mailbox: mailbox, configuration: configuration,
+      surroundings: .init(
+        hub: hub, writer: writer, projector: projector, statistics: statistics,
+        transport: transport),
+      logger: logger)
+  }
+
+  private static func makeTransport(
+    _ configuration: ReplicaConfiguration, directory: DataDirectory, logger: Logger,
+    report: @escaping @Sendable (CoreInput) -> Void
+  ) throws(ReplicaStartError) -> PeerTransport? {
+    guard !configuration.peers.isEmpty, let files = configuration.tls else { return nil }
+    let snapshots = SnapshotExchange(
+      directory: directory, logger: logger,
+      makeCopy: { path in
+        unlink(path)
+        try Projection.snapshot(of: directory.projectionPath, to: path)
+        let meta = try Projection.meta(of: path)
+        return .init(index: meta.appliedIndex, term: meta.appliedTerm)
+      },
+      report: report)
+    return PeerTransport(
+      configuration: configuration, tls: try PeerTLS(files), snapshots: snapshots,
+      logger: logger, report: report)
   }
 
   /// Runs what blocks on a thread of its own.
@@ -104,6 +146,21 @@ public final class Replica: EventStore, Sendable {
     await handOver()
     mailbox.post(.stop)
     await stopThreads()
+    await transport?.shutdown()
+  }
+
+  /// Stops without handing over and without finishing what waits, much as a killed process does:
+  /// for tests.
+  func stopAbruptly() async {
+    transport?.close()
+    mailbox.post(.stop)
+    await stopThreads(abandoning: true)
+    await transport?.shutdown()
+  }
+
+  /// Tells where a peer listens, e.g. one that has chosen its port itself.
+  public func setPeerAddress(_ peer: ReplicaID, host: String, port: Int) {
+    transport?.setAddress(of: peer, host: host, port: port)
   }
 
   private func handOver() async {
@@ -116,11 +173,12 @@ public final class Replica: EventStore, Sendable {
     }
   }
 
-  private func stopThreads() async {
+  private func stopThreads(abandoning: Bool = false) async {
     await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
       _ = WorkerThread(name: "stop") { [self] in
         runner.join()
         writer.stop()
+        projector.stop(abandoning: abandoning)
         directory.release()
         continuation.resume()
       }

@@ -56,13 +56,21 @@ public struct AppliedEntry: Sendable {
   public var term: Term
   /// Of the entry's payload.
   public var bytes: Int
+  /// The keyspace's after this entry.
+  public var revision: Revision
+  public var stateHash: UInt64
   /// `nil` for an entry that carries no transaction.
   public var transaction: AppliedTransaction?
 
-  public init(index: LogIndex, term: Term, bytes: Int, transaction: AppliedTransaction?) {
+  public init(
+    index: LogIndex, term: Term, bytes: Int, revision: Revision, stateHash: UInt64,
+    transaction: AppliedTransaction?
+  ) {
     self.index = index
     self.term = term
     self.bytes = bytes
+    self.revision = revision
+    self.stateHash = stateHash
     self.transaction = transaction
   }
 }

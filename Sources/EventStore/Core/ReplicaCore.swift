@@ -208,7 +208,7 @@ public struct ReplicaCore: Sendable {
     actions.applied.append(
       AppliedEntry(
         index: entry.index, term: entry.term, bytes: entry.payload.count,
-        transaction: transaction))
+        revision: keyspace.revision, stateHash: keyspace.stateHash, transaction: transaction))
   }
 
   /// The follower that has the most of the log.

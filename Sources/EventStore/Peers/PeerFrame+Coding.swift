@@ -28,13 +28,11 @@ extension PeerFrame {
       buffer.writeKind(Kind.snapshotHeader.rawValue)
       buffer.writeMultipleIntegers(
         header.leaderTerm, header.index, header.term, header.byteCount)
-    case .snapshotBlock(let originalCount, let compressed):
+    case .snapshotBlock(let block):
       buffer.writeKind(Kind.snapshotBlock.rawValue)
-      buffer.writeInteger(UInt32(originalCount))
-      buffer.writeBlock(compressed)
-    case .snapshotEnd(let checksum):
-      buffer.writeKind(Kind.snapshotEnd.rawValue)
-      buffer.writeInteger(checksum)
+      buffer.writeMultipleIntegers(UInt32(block.originalCount), block.checksum)
+      buffer.writeBlock(block.compressed)
+    case .snapshotEnd: buffer.writeKind(Kind.snapshotEnd.rawValue)
     case .snapshotResult(let problem):
       buffer.writeKind(Kind.snapshotResult.rawValue)
       buffer.writeBlock(Array(problem.utf8.prefix(1024)))
@@ -78,8 +76,11 @@ extension PeerFrame {
           byteCount: try buffer.take()))
     case .snapshotBlock:
       let count: UInt32 = try buffer.take()
-      return .snapshotBlock(originalCount: Int(count), compressed: try buffer.takeBlock())
-    case .snapshotEnd: return .snapshotEnd(checksum: try buffer.take())
+      return .snapshotBlock(
+        SnapshotBlock(
+          originalCount: Int(count), checksum: try buffer.take(),
+          compressed: try buffer.takeBlock()))
+    case .snapshotEnd: return .snapshotEnd
     case .snapshotResult:
       return .snapshotResult(String(decoding: try buffer.takeBlock(), as: UTF8.self))
     }

@@ -34,10 +34,9 @@ enum PeerFrame: Sendable, Hashable {
   case refusal(String)
   case messages([PeerMessage])
   case snapshotHeader(SnapshotHeader)
-  /// LZ4 of so many bytes.
-  case snapshotBlock(originalCount: Int, compressed: [UInt8])
-  /// CRC32C of all bytes.
-  case snapshotEnd(checksum: UInt32)
+  case snapshotBlock(SnapshotBlock)
+  /// All blocks were sent.
+  case snapshotEnd
   /// Empty: installed; else why not.
   case snapshotResult(String)
 

@@ -20,6 +20,8 @@ enum CoreInput: Sendable {
   case status(UnsafeContinuation<ReplicaStatus?, Never>)
   case transferLeadership(ReplicaID?)
   case snapshotSent(to: ReplicaID, index: LogIndex, succeeded: Bool)
+  /// A streamed state lies verified in a file and waits to be installed.
+  case snapshotArrived(ArrivedSnapshot)
   /// The replica can't go on.
   case failed(String)
   case stop

@@ -13,7 +13,9 @@ final class CoreRunner: @unchecked Sendable {
   struct Surroundings: Sendable {
     var hub: WatchHub
     var writer: LogWriter
+    var projector: ProjectionWriter
     var statistics: ReplicaStatistics
+    var transport: PeerTransport?
   }
 
   let mailbox: Mailbox<CoreInput>
@@ -61,6 +63,7 @@ final class CoreRunner: @unchecked Sendable {
         nextTick = now + tick
       }
       perform()
+      surroundings.projector.throttle()
     }
     finish()
   }
@@ -89,6 +92,7 @@ final class CoreRunner: @unchecked Sendable {
     case .transferLeadership(let peer): core.transferLeadership(to: peer)
     case .snapshotSent(let peer, let index, let succeeded):
       core.snapshotSent(to: peer, index: index, succeeded: succeeded)
+    case .snapshotArrived(let snapshot): install(snapshot)
     case .failed(let message): fail(message)
     case .stop: stop()
     }
@@ -100,13 +104,27 @@ final class CoreRunner: @unchecked Sendable {
   }
 
   private func commit(_ transaction: Transaction, _ continuation: CoreInput.Commit) {
+    if surroundings.projector.isFull {
+      continuation.resume(
+        returning: .failure(.unavailable("the checkpoint is too far behind; try again")))
+      return
+    }
     let id = takeID()
     commits[id] = continuation
     core.propose(id: id, transaction: transaction)
   }
 
   private func receive(_ messages: [PeerMessage], from peer: ReplicaID) {
+    let isFull = surroundings.projector.isFull
     for message in messages {
+      // The leader sends it again: so a slow checkpoint slows this follower down, rather than
+      // filling its memory.
+      if isFull, case .raft(let message) = message,
+        case .append(_, _, let entries, _) = message.body,
+        !entries.isEmpty
+      {
+        continue
+      }
       core.receive(message, from: peer)
     }
   }
@@ -115,6 +133,47 @@ final class CoreRunner: @unchecked Sendable {
     if let before = retention.removable(checkpoint: index) {
       surroundings.writer.post(.removeSegments(before: before))
     }
+  }
+
+  /// Puts a streamed state in place of this replica's own. The thread waits for the disk: until
+  /// it is done there is nothing to decide.
+  private func install(_ snapshot: ArrivedSnapshot) {
+    let isWanted = core.prepareSnapshot(
+      from: snapshot.from, leaderTerm: snapshot.leaderTerm, index: snapshot.index,
+      term: snapshot.term)
+    perform()
+    guard isWanted, core.applied < snapshot.index else {
+      snapshot.answer("it is not needed any more")
+      return
+    }
+    let swapped = surroundings.projector.install(
+      path: snapshot.path, index: snapshot.index, term: snapshot.term)
+    let keyspace: KeyspaceState
+    switch swapped {
+    case .success(let state): keyspace = state
+    case .failure(let problem):
+      snapshot.answer(problem.description)
+      if problem.isFatal { fail(problem.description) }
+      return
+    }
+    if let problem = surroundings.writer.reset(toIndex: snapshot.index, term: snapshot.term) {
+      snapshot.answer(problem)
+      fail(problem)
+      return
+    }
+    core.snapshotInstalled(index: snapshot.index, term: snapshot.term, keyspace: keyspace)
+    retention = LogRetention(tailBytes: configuration.logTailBytes)
+    surroundings.hub.reset(
+      keyspace.snapshot,
+      window: EventWindow(
+        after: keyspace.revision, maximumCount: configuration.windowEvents))
+    logger.notice(
+      "the state of a peer is installed",
+      metadata: [
+        "peer": "\(snapshot.from)", "index": "\(snapshot.index)",
+        "revision": "\(keyspace.revision)",
+      ])
+    snapshot.answer(nil)
   }
 
   private func fail(_ message: String) {
@@ -131,6 +190,8 @@ final class CoreRunner: @unchecked Sendable {
 
   private func finish() {
     let reason = failure ?? "the replica is shut down"
+    // First, so that peers notice at once.
+    surroundings.transport?.close()
     surroundings.hub.stop(.stopped(reason))
     core.failPending(.stopped(reason))
     let actions = core.takeActions()
@@ -152,16 +213,26 @@ final class CoreRunner: @unchecked Sendable {
     while true {
       let actions = core.takeActions()
       if actions.isEmpty { break }
+      if !actions.messages.isEmpty { surroundings.transport?.send(actions.messages) }
       if let batch = actions.persist { surroundings.writer.post(.persist(batch)) }
       publish(actions.applied)
       answer(actions)
+      for peer in actions.snapshotsNeeded {
+        sendSnapshot(to: peer)
+      }
     }
     noticeLeadership()
+  }
+
+  private func sendSnapshot(to peer: ReplicaID) {
+    logger.notice("a peer lags too far behind and needs the state", metadata: ["peer": "\(peer)"])
+    surroundings.transport?.sendSnapshot(to: peer, leaderTerm: core.raft.status.term)
   }
 
   private func publish(_ applied: [AppliedEntry]) {
     guard !applied.isEmpty else { return }
     for entry in applied { retention.applied(index: entry.index, bytes: entry.bytes) }
+    surroundings.projector.post(applied)
     let events = applied.flatMap { $0.transaction?.events ?? [] }
     if !events.isEmpty { surroundings.hub.publish(core.keyspace.snapshot, events: events) }
   }
@@ -188,7 +259,7 @@ final class CoreRunner: @unchecked Sendable {
 
   private func status() -> ReplicaStatus {
     let raft = core.raft.status
-    let connected = Set<ReplicaID>()
+    let connected = surroundings.transport?.connectedPeers ?? []
     let known = Dictionary(raft.peers.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     return ReplicaStatus(
       id: configuration.id, clusterID: configuration.clusterID, role: raft.role, term: raft.term,

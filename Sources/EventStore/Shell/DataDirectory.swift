@@ -12,6 +12,12 @@ final class DataDirectory: Sendable {
   var projectionPath: String { path + "/projection.sqlite" }
   var incomingSnapshotPath: String { path + "/snapshot.incoming" }
 
+  /// Whether there is anything in the log's folder.
+  var hasLog: Bool {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: logPath)) ?? []
+    return names.contains { $0 != "lock" }
+  }
+
   func outgoingSnapshotPath(to peer: UInt64) -> String { path + "/snapshot.outgoing-\(peer)" }
 
   private init(path: String, lock: DirectoryLock) {
@@ -29,6 +35,7 @@ final class DataDirectory: Sendable {
     let directory = DataDirectory(path: path, lock: try DirectoryLock(folder: path))
     try directory.checkIdentity(clusterID: clusterID, id: id)
     try make(directory.logPath)
+    directory.removeLeftovers()
     return directory
   }
 
@@ -42,6 +49,12 @@ final class DataDirectory: Sendable {
     guard access(path, R_OK | W_OK | X_OK) == 0 else {
       throw ReplicaStartError("can't read and write the data folder \(path): \(errnoText())")
     }
+  }
+
+  /// States on their way when the process ended.
+  private func removeLeftovers() {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    for name in names where name.hasPrefix("snapshot.") { unlink(path + "/" + name) }
   }
 
   private func checkIdentity(clusterID: UInt64, id: UInt64) throws(ReplicaStartError) {

@@ -40,6 +40,52 @@ struct LoadedReplica {
     }
   }
 
+  /// Opens the projection, with the state that it holds. A lost or damaged one is begun anew: the
+  /// log, or a peer, fills it again.
+  static func openProjection(
+    _ directory: DataDirectory, configuration: ReplicaConfiguration, logger: Logger
+  ) throws(ReplicaStartError) -> (Projection, KeyspaceState) {
+    let path = directory.projectionPath
+    func open() throws(ProjectionError) -> Projection {
+      let (projection, found) = try Projection.open(
+        path: path, clusterID: configuration.clusterID, replicaID: configuration.id)
+      if case .rebuilt(let reason) = found, directory.hasLog {
+        logger.warning(
+          "the projection is made again from the log", metadata: ["reason": "\(reason)"])
+      }
+      return projection
+    }
+    do {
+      let projection = try open()
+      do throws(ProjectionError) {
+        return (projection, try projection.loadCurrent().restored())
+      } catch {
+        guard case .damaged = error else { throw error }
+      }
+    } catch {
+      throw ReplicaStartError("the projection \(path) can't be used: \(error)")
+    }
+    do {
+      let aside = try Projection.moveAside(path)
+      logger.warning("the projection is damaged and was moved aside", metadata: ["to": "\(aside)"])
+      return (try open(), KeyspaceState())
+    } catch {
+      throw ReplicaStartError("the projection \(path) can't be used: \(error)")
+    }
+  }
+
+  func core(_ configuration: ReplicaConfiguration) -> ReplicaCore {
+    // Request ids must differ from those of any former life.
+    var random = SystemRandomNumberGenerator()
+    let seed = random.next()
+    return ReplicaCore(
+      configuration: .init(
+        raft: configuration.raft(seed: seed), deadlineTicks: configuration.deadlineTicks,
+        seed: seed),
+      hardState: hardState, snapshotIndex: base.index, snapshotTerm: base.term,
+      entries: entries, applied: applied.index, appliedTerm: applied.term, keyspace: keyspace)
+  }
+
   /// Brings together the log and the state as of `applied`, which the checkpoint has.
   ///
   /// The log has what follows `applied`. Where it ends before, a crash came between the

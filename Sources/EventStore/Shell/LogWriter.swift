@@ -2,6 +2,7 @@ import EventLog
 import Foundation
 import Keyspace
 import Logging
+import NIOConcurrencyHelpers
 import Raft
 
 /// The thread that owns the log: everything that waits becomes one append and one sync.
@@ -53,16 +54,18 @@ final class LogWriter: @unchecked Sendable {
 
   func post(_ work: Work) { mailbox.post(work) }
 
-  /// Waits until the log's thread has done `body`; false where it has stopped already.
-  func runAndWait(_ body: @escaping @Sendable (LogWriter) -> Void) -> Bool {
+  /// Makes the log empty, to continue after `index`; waits until that is durable. Returns what
+  /// went wrong.
+  func reset(toIndex index: LogIndex, term: Term) -> String? {
     let done = DispatchSemaphore(value: 0)
-    let posted = mailbox.post(
+    let problem = NIOLockedValueBox<String?>("the log's thread has stopped")
+    let isPosted = mailbox.post(
       .run { writer in
-        body(writer)
+        problem.withLockedValue { $0 = writer.resetNow(toIndex: index, term: term) }
         done.signal()
       })
-    if posted { done.wait() }
-    return posted
+    if isPosted { done.wait() }
+    return problem.withLockedValue { $0 }
   }
 
   /// Finishes what waits, then ends the thread.
@@ -91,11 +94,14 @@ final class LogWriter: @unchecked Sendable {
     }
   }
 
-  /// Replaces the log by an empty one that continues after `index`; used when a streamed state is
-  /// installed.
-  func reset(toIndex index: LogIndex, term: Term) throws(LogError) {
-    try log?.reset(toIndex: index, term: term)
-    updateStatistics()
+  private func resetNow(toIndex index: LogIndex, term: Term) -> String? {
+    do {
+      try log?.reset(toIndex: index, term: term)
+      updateStatistics()
+      return nil
+    } catch {
+      return "the log can't be begun anew: \(error)"
+    }
   }
 
   // MARK: One group

@@ -1,0 +1,133 @@
+import Foundation
+import Keyspace
+import Raft
+import Testing
+
+@testable import EventStore
+
+/// Three replicas in this process that talk over TLS on the loopback interface.
+actor TestCluster {
+  let directory: TemporaryDirectory
+  private let authority: TestAuthority
+  private var replicas: [ReplicaID: Replica] = [:]
+  private var ports: [ReplicaID: Int] = [:]
+  private let adjust: @Sendable (inout ReplicaConfiguration) -> Void
+
+  init(adjust: @escaping @Sendable (inout ReplicaConfiguration) -> Void = { _ in }) throws {
+    directory = try TemporaryDirectory()
+    authority = try TestAuthority(folder: directory.path)
+    self.adjust = adjust
+  }
+
+  func configuration(_ id: ReplicaID) throws -> ReplicaConfiguration {
+    var configuration = ReplicaConfiguration(
+      clusterID: 77, id: id, dataDirectory: "\(directory.path)/\(id)",
+      peers: (1...3).filter { $0 != id }.map {
+        .init(id: $0, host: "127.0.0.1", port: ports[$0] ?? 0)
+      },
+      listenPort: 0, tls: try authority.issue("peer-\(id)"))
+    adjust(&configuration)
+    return configuration
+  }
+
+  @discardableResult
+  func start(_ id: ReplicaID) async throws -> Replica {
+    let replica = try await Replica.start(
+      configuration: try configuration(id), logger: quietLogger("replica-\(id)"))
+    replicas[id] = replica
+    ports[id] = replica.listenPort
+    for (other, running) in replicas where other != id {
+      running.setPeerAddress(id, host: "127.0.0.1", port: replica.listenPort)
+    }
+    return replica
+  }
+
+  func startAll() async throws -> [Replica] {
+    for id in ReplicaID(1)...3 { try await start(id) }
+    return running
+  }
+
+  var running: [Replica] { replicas.sorted { $0.key < $1.key }.map(\.value) }
+
+  func replica(_ id: ReplicaID) -> Replica? { replicas[id] }
+
+  /// Takes a replica away as if its process were killed.
+  func kill(_ id: ReplicaID) async {
+    await replicas.removeValue(forKey: id)?.stopAbruptly()
+  }
+
+  func remove(_ id: ReplicaID) -> Replica? { replicas.removeValue(forKey: id) }
+
+  func shutdown() async {
+    for replica in running { await replica.shutdown() }
+    replicas = [:]
+  }
+
+  /// Waits until a replica leads.
+  func leader() async throws -> Replica {
+    try await poll("a leader") {
+      for replica in await self.running {
+        if let status = await replica.status(), status.role == .leader { return replica }
+      }
+      return nil
+    }
+  }
+
+  func followers() async throws -> [Replica] {
+    let leader = try await leader()
+    return running.filter { $0.configuration.id != leader.configuration.id }
+  }
+
+  /// Has a certain replica lead.
+  func makeLead(_ id: ReplicaID) async throws {
+    _ = try await poll("replica \(id) to lead") { () -> Bool? in
+      let leader = try await self.leader()
+      if leader.configuration.id == id { return true }
+      leader.transferLeadership(to: id)
+      try await Task.sleep(for: .milliseconds(50))
+      return nil
+    }
+  }
+
+  /// Waits until all running replicas have applied what the leader has; returns their statuses.
+  @discardableResult
+  func converged() async throws -> [ReplicaStatus] {
+    try await poll("equal replicas") {
+      var statuses: [ReplicaStatus] = []
+      for replica in await self.running {
+        guard let status = await replica.status() else { return nil }
+        statuses.append(status)
+      }
+      return Set(statuses.map(\.applied)).count == 1 && statuses.contains { $0.role == .leader }
+        ? statuses : nil
+    }
+  }
+}
+
+struct PollTimeout: Error { var what: String }
+
+/// Asks until there is an answer; gives up after a minute.
+func poll<Value: Sendable>(
+  _ what: String, _ body: @Sendable () async throws -> Value?
+) async throws -> Value {
+  let deadline = ContinuousClock.now + .seconds(60)
+  while ContinuousClock.now < deadline {
+    if let value = try await body() { return value }
+    try await Task.sleep(for: .milliseconds(5))
+  }
+  throw PollTimeout(what: what)
+}
+
+/// Commits, again with the same request id where the outcome is not known.
+func commitThroughFailure(
+  _ replica: Replica, _ transaction: Transaction
+) async throws -> TransactionResult {
+  try await poll("a commit") {
+    do throws(StoreError) {
+      return try await replica.commit(transaction)
+    } catch {
+      guard case .unavailable = error else { throw error }
+      return nil
+    }
+  }
+}
