@@ -43,6 +43,16 @@ public enum LogVerifier {
   ///
   /// - Throws: only what keeps it from looking, e.g. a folder that can't be read.
   public static func verify<D: Disk>(disk: D) throws(LogError) -> LogVerification {
+    // A running replica may remove its oldest segment between our listing and reading it.
+    for _ in 0..<4 {
+      do { return try verifyOnce(disk) } catch {
+        guard case .disk(let failure) = error, failure.kind == .missing else { throw error }
+      }
+    }
+    return try verifyOnce(disk)
+  }
+
+  private static func verifyOnce<D: Disk>(_ disk: D) throws(LogError) -> LogVerification {
     let names = try disk.attempt { (disk) throws(DiskError) in try disk.list() }
     var found = LogVerification()
     var oldest: UInt64 = 0

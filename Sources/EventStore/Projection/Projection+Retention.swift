@@ -20,9 +20,9 @@ extension Projection {
   public func prune(
     olderThan timeMilliseconds: UInt64?, maximumBytes: Int?
   ) throws(ProjectionError) -> ProjectionPruning {
-    let wanted = max(
-      try revision(before: timeMilliseconds), try revision(toFit: maximumBytes))
+    let byTime = try revision(before: timeMilliseconds)
     let start = meta.compactedRevision
+    let wanted = max(byTime, try revision(toFit: maximumBytes))
     guard wanted > start else {
       return ProjectionPruning(removedRows: 0, compactedRevision: start, isComplete: true)
     }
@@ -45,8 +45,9 @@ extension Projection {
       try connection.execute("UPDATE meta SET compacted_revision = \(end)")
     }
     meta.compactedRevision = end
+    let stillTooLarge = try revision(toFit: maximumBytes) > end
     return ProjectionPruning(
-      removedRows: removed, compactedRevision: end, isComplete: end >= wanted)
+      removedRows: removed, compactedRevision: end, isComplete: end >= byTime && !stillTooLarge)
   }
 
   /// The last revision before the first that is not older than `time`.

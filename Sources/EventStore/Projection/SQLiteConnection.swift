@@ -89,6 +89,8 @@ final class SQLiteConnection {
   ) -> ProjectionError {
     let message = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
     let text = "\(message) (SQLite \(code), at: \(what.prefix(120)))"
+    // SQLITE_IOERR_SHMSIZE: there was no space for the memory that connections share.
+    if code == SQLITE_IOERR | (19 << 8) { return .noSpace(text) }
     switch code & 0xFF {
     case SQLITE_CORRUPT, SQLITE_NOTADB: return .damaged(text)
     case SQLITE_FULL: return .noSpace(text)
