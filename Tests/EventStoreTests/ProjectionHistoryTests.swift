@@ -111,6 +111,47 @@ import Testing
     }
   }
 
+  @Test func causesLeadBackToTheBeginning() throws {
+    try withProjectionFolder { folder in
+      var state = KeyspaceState()
+      var batches: [AppliedBatch] = []
+      let writes: [(key: String, user: String, cause: Revision)] = [
+        ("deployments.apps/default/web", "anna", 0), ("nodes//n1", "node", 0),
+        ("replicasets.apps/default/web-1", "deployment-controller", 1),
+        ("pods/default/web-1-x", "replicaset-controller", 3),
+        ("pods/default/web-1-x", "scheduler", 4), ("pods/default/web-1-x", "kubelet", 5),
+      ]
+      for (position, write) in writes.enumerated() {
+        let (_, events) = state.apply(
+          Transaction(
+            mutations: [.put(key: Key(write.key), value: [1], revisionOffset: nil)],
+            provenance: Provenance(user: write.user, verb: "update", cause: write.cause),
+            timeMilliseconds: UInt64(position)))
+        batches.append(
+          AppliedBatch(
+            index: UInt64(position + 1), term: 1, revision: state.revision,
+            stateHash: state.stateHash, events: events, requests: []))
+      }
+      let (projection, _) = try openProjection(folder)
+      try projection.write(batch: batches)
+      let reader = try HistoryReader(path: projection.path)
+      let pod = Key("pods/default/web-1-x")
+      let last = try #require(try reader.previous(of: pod, before: .max))
+      let causes = try reader.causes(of: last)
+      #expect(causes.events.map(\.revision) == [6, 5, 4, 3, 1])
+      #expect(causes.events.last?.provenance.user == "anna")
+      #expect(!causes.isCut)
+      #expect(try reader.creation(of: pod)?.revision == 4)
+      #expect(try reader.creation(of: Key("pods/default/none")) == nil)
+      // The deployment's row is still needed, the pod's creation is not.
+      while try !projection.prune(olderThan: 5, maximumBytes: nil).isComplete {}
+      try reader.refresh()
+      let cut = try reader.causes(of: last)
+      #expect(cut.events.map(\.revision) == [6, 5])
+      #expect(cut.isCut)
+    }
+  }
+
   @Test func aReaderKeepsItsMomentUntilRefreshed() throws {
     try withProjectionFolder { folder in
       let model = ProjectionModel(seed: 7, transactions: 120)
