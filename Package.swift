@@ -115,7 +115,7 @@ let package = Package(
     .executableTarget(
       name: "taffrail",
       dependencies: [
-        "ControlPlane", "LocalCluster", "Kubelet", "EventStore", "EventLog",
+        "ControlPlane", "LocalCluster", "Kubelet", "EventStore", "EventLog", "StoreSimulation",
         "ClusterConfiguration", "KubernetesClient", "APIServer",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),

@@ -73,6 +73,14 @@ extension RaftNode {
     send(.heartbeatResponse(readContext: readContext), to: peer)
   }
 
+  /// The leader has applied `index`. Where this log agrees there, nothing needs to be streamed,
+  /// and must not be: a leader may be counting on the entries that a new log would lack.
+  mutating func handleSnapshot(from peer: ReplicaID, index: LogIndex, term: Term) {
+    guard follow(peer), log.term(at: index) == term else { return }
+    log.commit(to: index)
+    accept(upTo: index, from: peer)
+  }
+
   /// Whether a state that was streamed by the leader of this term would bring this replica
   /// forward. The shell asks before it replaces anything.
   public func accepts(snapshotIndex: LogIndex) -> Bool {

@@ -14,10 +14,11 @@ public struct RaftNode: Sendable {
   /// Where this replica stands in `peers`.
   let own: Int
 
-  var role: Role = .follower
-  var term: Term
+  public internal(set) var role: Role = .follower
+  public internal(set) var term: Term
   var vote: ReplicaID
-  var leader: ReplicaID = 0
+  /// 0: none known.
+  public internal(set) var leader: ReplicaID = 0
   var log: RaftLog
   var progress: [Progress]
   var votes: [Bool?]
@@ -162,7 +163,8 @@ public struct RaftNode: Sendable {
       handleHeartbeat(from: message.from, commit: commit, readContext: readContext)
     case .heartbeatResponse(let readContext):
       handleHeartbeatResponse(from: peer, readContext: readContext)
-    case .snapshot: follow(message.from)
+    case .snapshot(let index, let term):
+      handleSnapshot(from: message.from, index: index, term: term)
     case .readIndex(let context): handleReadIndex(from: message.from, context: context)
     case .readIndexResponse(let context, let index):
       handleReadIndexResponse(from: message.from, context: context, index: index)

@@ -1,0 +1,96 @@
+import EventLog
+import EventStore
+import Keyspace
+import Raft
+
+/// A state on disk or on its way to a follower.
+struct SimulatedCheckpoint {
+  var index: LogIndex = 0
+  var term: Term = 0
+  var entries: [Entry] = []
+  var revision: Revision = 0
+  var requests: [(UInt64, TransactionResult)] = []
+
+  init() {}
+
+  init(_ core: ReplicaCore) {
+    index = core.applied
+    term = core.appliedTerm
+    entries = core.keyspace.snapshot.range(from: Key(bytes: []), to: nil, limit: 0)
+    revision = core.keyspace.revision
+    requests = core.keyspace.requests
+  }
+
+  var keyspace: KeyspaceState {
+    KeyspaceState(restoring: entries, revision: revision, requests: requests)
+  }
+}
+
+/// A replica's process and its machine: what survives a crash, and what does not.
+final class SimulatedReplica {
+  enum Input {
+    case tick
+    case receive(PeerMessage, from: ReplicaID)
+    case connectionLost(ReplicaID)
+    case persisted(index: LogIndex, term: Term)
+    case commit(id: UInt64, Transaction)
+    case barrier(id: UInt64)
+    case snapshotArrived(SimulatedCheckpoint, from: ReplicaID, leaderTerm: Term)
+    case snapshotSent(to: ReplicaID, index: LogIndex, succeeded: Bool)
+    case transfer
+  }
+
+  /// Work of the log's thread.
+  enum Write {
+    case persist(ReplicaActions.Persist)
+    case removeSegments(before: LogIndex)
+    case install(SimulatedCheckpoint, from: ReplicaID)
+  }
+
+  let id: ReplicaID
+  let tickInterval: Int
+
+  // On disk.
+  let disk = SimulatedDisk()
+  var checkpoint = SimulatedCheckpoint()
+
+  // In the process.
+  var life = 0
+  var core: ReplicaCore?
+  var log: EventLog<SimulatedDisk>?
+  var vote = LogVote()
+  var writes: [Write] = []
+  /// The batches whose sync is under way.
+  var syncing: [ReplicaActions.Persist] = []
+  var isWriting = false
+  var isInstalling = false
+  var inbox: [Input] = []
+  /// Clients' attempts by local id.
+  var waiting: [UInt64: SimulatedClient.Attempt] = [:]
+
+  var isPaused = false
+  var slowDiskUntil = 0
+
+  init(id: ReplicaID, tickInterval: Int) {
+    self.id = id
+    self.tickInterval = tickInterval
+  }
+
+  var isRunning: Bool { core != nil }
+  /// The process takes no inputs at the moment.
+  var isBusy: Bool { isPaused || isInstalling }
+
+  /// The process is gone, with all it had in memory.
+  func stop() {
+    life += 1
+    core = nil
+    log = nil
+    writes = []
+    syncing = []
+    isWriting = false
+    isInstalling = false
+    isPaused = false
+    inbox = []
+    waiting = [:]
+  }
+}

@@ -1,0 +1,215 @@
+import EventLog
+import EventStore
+import Keyspace
+import Raft
+
+/// A replica's process: its start, its inputs, and what it wants done.
+extension Simulation {
+  var logOptions: (ReplicaID) -> LogOptions {
+    { [profile] id in
+      LogOptions(
+        clusterID: 7, replicaID: id, segmentBytes: profile.segmentBytes, compressFromBytes: 256,
+        blockBytes: 2_000)
+    }
+  }
+
+  /// Starts the process from what the disk has, as the real shell does.
+  func start(_ replica: SimulatedReplica) {
+    guard !replica.isRunning else { return }
+    do {
+      var log = try EventLog.open(disk: replica.disk, options: logOptions(replica.id))
+      if log.recovery.tornTail != nil { outcome.tornTails += 1 }
+      let checkpoint = replica.checkpoint
+      if checkpoint.index < log.base.index {
+        return oracle.fail("replica \(replica.id): the log begins after the checkpoint")
+      }
+      if log.term(at: checkpoint.index) != checkpoint.term {
+        // The power failed between the installation of a state and the log's new beginning.
+        try log.reset(toIndex: checkpoint.index, term: checkpoint.term)
+      }
+      let records = try log.records(
+        from: log.base.index + 1, through: log.lastIndex, maximumBytes: 0)
+      begin(replica, log, records)
+    } catch {
+      if replica.disk.isWithoutPower || replica.disk.hasFailedSync {
+        crash(replica, losesPower: true)
+      } else if replica.disk.isFull {
+        schedule(.start(replica.id), in: 10 * Self.tick)
+      } else {
+        oracle.fail("replica \(replica.id) can't open its log: \(error)")
+      }
+    }
+  }
+
+  private func begin(
+    _ replica: SimulatedReplica, _ log: EventLog<SimulatedDisk>, _ records: [LogRecord]
+  ) {
+    let checkpoint = replica.checkpoint
+    replica.life += 1
+    replica.log = log
+    replica.vote = log.vote
+    let core = ReplicaCore(
+      configuration: configuration(replica.id),
+      hardState: HardState(term: log.vote.term, vote: log.vote.vote, commit: log.vote.commit),
+      snapshotIndex: log.base.index, snapshotTerm: log.base.term,
+      entries: records.map {
+        LogEntry(
+          term: $0.term, index: $0.index, kind: $0.kind == 0 ? .empty : .command,
+          payload: $0.payload)
+      },
+      applied: checkpoint.index, appliedTerm: checkpoint.term, keyspace: checkpoint.keyspace)
+    replica.core = core
+    trace(
+      "replica \(replica.id) starts: term \(log.vote.term), log \(log.firstIndex)..."
+        + "\(log.lastIndex), state at \(checkpoint.index)"
+        + (log.recovery.tornTail.map { ", cut \($0.bytes) torn bytes" } ?? ""))
+    oracle.reaches(replica.id, applied: core.applied, stateHash: core.keyspace.stateHash)
+    schedule(.tick(replica.id, life: replica.life), in: random.next(in: 1...replica.tickInterval))
+    schedule(
+      .checkpoint(replica.id, life: replica.life), in: random.next(in: profile.checkpointInterval))
+    perform(replica)
+  }
+
+  private func configuration(_ id: ReplicaID) -> ReplicaCore.Configuration {
+    ReplicaCore.Configuration(
+      raft: RaftConfiguration(
+        id: id, peers: ids, electionTicks: Self.electionTicks,
+        heartbeatTicks: profile.heartbeatTicks, maximumAppendBytes: profile.maximumAppendBytes,
+        maximumInFlightAppends: profile.maximumInFlightAppends,
+        maximumLogBytes: profile.maximumLogBytes, seed: random.next()),
+      deadlineTicks: 60, resendTicks: 8, seed: random.next())
+  }
+
+  // MARK: Inputs
+
+  func tick(_ replica: SimulatedReplica, life: Int) {
+    guard life == replica.life else { return }
+    schedule(.tick(replica.id, life: life), in: replica.tickInterval)
+    give(.tick, to: replica)
+  }
+
+  func give(_ input: SimulatedReplica.Input, to replica: SimulatedReplica) {
+    guard replica.isRunning else { return }
+    if replica.isBusy {
+      replica.inbox.append(input)
+      return
+    }
+    handle(input, replica)
+    perform(replica)
+  }
+
+  private func handle(_ input: SimulatedReplica.Input, _ replica: SimulatedReplica) {
+    switch input {
+    case .tick: replica.core?.tick()
+    case .receive(let message, let from):
+      trace("\(from)>\(replica.id) \(describe(message))")
+      replica.core?.receive(message, from: from)
+    case .connectionLost(let peer):
+      trace("replica \(replica.id) loses its connection to \(peer)")
+      replica.core?.connectionLost(to: peer)
+    case .persisted(let index, let term): replica.core?.persisted(index: index, term: term)
+    case .commit(let id, let transaction): replica.core?.propose(id: id, transaction: transaction)
+    case .barrier(let id): replica.core?.readBarrier(id: id)
+    case .snapshotArrived(let state, let from, let leaderTerm):
+      receive(state, from: from, leaderTerm: leaderTerm, replica)
+    case .snapshotSent(let peer, let index, let succeeded):
+      replica.core?.snapshotSent(to: peer, index: index, succeeded: succeeded)
+    case .transfer: replica.core?.transferLeadership()
+    }
+  }
+
+  /// Goes on after a pause: first what arrived meanwhile, and of the missed ticks only a few.
+  func resume(_ replica: SimulatedReplica) {
+    replica.isPaused = false
+    trace("replica \(replica.id) goes on")
+    drain(replica)
+    if !replica.isWriting { write(replica) }
+  }
+
+  func drain(_ replica: SimulatedReplica) {
+    var ticks = 0
+    while !replica.isBusy, replica.isRunning, !replica.inbox.isEmpty {
+      let input = replica.inbox.removeFirst()
+      if case .tick = input {
+        ticks += 1
+        if ticks > 3 { continue }
+      }
+      handle(input, replica)
+      perform(replica)
+    }
+  }
+
+  // MARK: Actions
+
+  func perform(_ replica: SimulatedReplica) {
+    while let revision = replica.core?.keyspace.revision,
+      let actions = replica.core?.takeActions(), !actions.isEmpty
+    {
+      if let core = replica.core, core.raft.role == .leader {
+        oracle.leads(replica.id, term: core.raft.term)
+      }
+      send(actions.messages, from: replica)
+      if let batch = actions.persist { replica.writes.append(.persist(batch)) }
+      publish(actions, replica, revisionBefore: revision)
+      for completion in actions.completions { answer(completion, replica) }
+      for completion in actions.barriers { answer(completion, replica) }
+      for peer in actions.snapshotsNeeded { sendSnapshot(from: replica, to: peer) }
+    }
+    if !replica.isWriting { write(replica) }
+  }
+
+  private func publish(
+    _ actions: ReplicaActions, _ replica: SimulatedReplica, revisionBefore: Revision
+  ) {
+    guard !actions.applied.isEmpty, let core = replica.core else { return }
+    var revision = revisionBefore
+    for entry in actions.applied {
+      oracle.applies(replica.id, entry, revisionBefore: revision)
+      revision = entry.transaction?.events.last?.revision ?? revision
+    }
+    trace(
+      "replica \(replica.id) has applied \(core.applied), revision \(core.keyspace.revision)")
+    oracle.reaches(replica.id, applied: core.applied, stateHash: core.keyspace.stateHash)
+  }
+
+  func send(_ messages: [OutgoingMessage], from replica: SimulatedReplica) {
+    for message in messages {
+      for delay in network.arrivals(from: replica.id, to: message.to, &random) {
+        schedule(
+          .input(message.to, .receive(message.message, from: replica.id), life: nil), in: delay)
+      }
+    }
+  }
+
+  // MARK: Crashes
+
+  func crash(_ replica: SimulatedReplica, losesPower: Bool) {
+    outcome.crashes += 1
+    trace("replica \(replica.id) crashes" + (losesPower ? ", and the power with it" : ""))
+    for id in replica.waiting.keys.sorted() {
+      if let attempt = replica.waiting[id] { retry(attempt, in: random.next(in: 100...3_000)) }
+    }
+    replica.stop()
+    if losesPower { replica.disk.losePower(&random) }
+    if profile.noticesConnections && !losesPower {
+      for other in ids where other != replica.id && !network.isCut(from: replica.id, to: other) {
+        schedule(
+          .input(other, .connectionLost(replica.id), life: nil), in: random.next(in: 10...200))
+      }
+    }
+    schedule(
+      .start(replica.id), in: isHealing ? 100 : random.next(in: 200...(30 * Self.tick)))
+  }
+
+  private func describe(_ message: PeerMessage) -> String {
+    switch message {
+    case .raft(let message):
+      if case .append(let index, let term, let entries, let commit) = message.body {
+        return "T\(message.term) append \(index)/\(term) +\(entries.count) commit=\(commit)"
+      }
+      return "T\(message.term) \(message.body)"
+    case .propose(let payloads): return "propose \(payloads.count)"
+    case .refuse(let requestIDs, let reason): return "refuse \(requestIDs): \(reason)"
+    }
+  }
+}

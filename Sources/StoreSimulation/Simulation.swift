@@ -1,0 +1,133 @@
+import EventLog
+import EventStore
+import Keyspace
+import Raft
+
+/// Three replicas of the store with their clients, on one thread and one clock that this class
+/// winds. Everything follows from the seed.
+///
+/// What is simulated is what runs: `ReplicaCore` and `EventLog` are driven as the replica's
+/// shell drives them; only disk, network, checkpoints and time are stand-ins.
+final class Simulation {
+  enum Event {
+    case tick(ReplicaID, life: Int)
+    case input(ReplicaID, SimulatedReplica.Input, life: Int?)
+    case synced(ReplicaID, life: Int)
+    case retryWrite(ReplicaID, life: Int)
+    case beginLogAnew(ReplicaID, SimulatedCheckpoint, from: ReplicaID, life: Int)
+    case checkpoint(ReplicaID, life: Int)
+    case checkpointed(ReplicaID, SimulatedCheckpoint, life: Int)
+    case resume(ReplicaID, life: Int)
+    case start(ReplicaID)
+    case fault
+    case healOneWay
+    case clientActs(Int)
+    case clientTimesOut(SimulatedClient.Attempt)
+    case end
+  }
+
+  /// Units of time in a tick.
+  static let tick = 1_000
+  static let electionTicks = 10
+
+  let seed: UInt64
+  let profile: SimulationProfile
+  let replicas: [SimulatedReplica]
+  var random: SimulationRandom
+  var network = SimulatedNetwork()
+  var queue = EventQueue<Event>()
+  var now = 0
+  var oracle = SimulationOracle()
+  var clients: [SimulatedClient] = []
+  var nextLocalID: UInt64 = 1
+  var nextRequestID: UInt64 = 1
+  /// Everything is being healed: no new faults, no new operations.
+  var isHealing = false
+  var isDone = false
+  var outcome: SimulationOutcome
+  private let isTracing: Bool
+
+  init(seed: UInt64, trace: Bool) {
+    self.seed = seed
+    var random = SimulationRandom(seed: seed)
+    profile = SimulationProfile(&random)
+    replicas = (1...3).map {
+      SimulatedReplica(id: $0, tickInterval: random.next(in: 850...1_150))
+    }
+    self.random = random
+    outcome = SimulationOutcome(seed: seed)
+    isTracing = trace
+  }
+
+  var ids: [ReplicaID] { replicas.map(\.id) }
+  func replica(_ id: ReplicaID) -> SimulatedReplica { replicas[Int(id) - 1] }
+
+  func trace(_ line: @autoclosure () -> String) {
+    guard isTracing else { return }
+    let time = String(now)
+    outcome.trace.append(
+      String(repeating: " ", count: max(0, 8 - time.count)) + time + " " + line())
+  }
+
+  func schedule(_ event: Event, in delay: Int) { queue.push(event, at: now + delay) }
+
+  func run() -> SimulationOutcome {
+    trace("faults: " + profile.faults.map(\.rawValue).joined(separator: ", "))
+    for replica in replicas { start(replica) }
+    for client in 0..<profile.clients {
+      clients.append(SimulatedClient(replica: random.pick(ids)))
+      schedule(.clientActs(client), in: random.next(in: profile.thinkTime))
+    }
+    schedule(.fault, in: random.next(in: profile.faultInterval))
+    queue.push(.end, at: profile.ticks * Self.tick)
+    while !isDone, oracle.failure == nil, let (time, event) = queue.pop() {
+      now = time
+      outcome.events += 1
+      handle(event)
+    }
+    outcome.failure = oracle.failure
+    outcome.acknowledgedWrites = oracle.acknowledgedCount
+    outcome.elections = oracle.electionCount
+    outcome.fingerprint = oracle.fingerprint.value
+    if let failure = outcome.failure { trace("FAILED: " + failure) }
+    return outcome
+  }
+
+  private func handle(_ event: Event) {
+    switch event {
+    case .tick(let id, let life): tick(replica(id), life: life)
+    case .input(let id, let input, let life):
+      if life == nil || life == replica(id).life { give(input, to: replica(id)) }
+    case .synced(let id, let life):
+      if life == replica(id).life { finishSync(replica(id)) }
+    case .retryWrite(let id, let life):
+      if life == replica(id).life {
+        replica(id).isWriting = false
+        write(replica(id))
+      }
+    case .beginLogAnew(let id, let state, let from, let life):
+      if life == replica(id).life { beginLogAnew(replica(id), state, from: from) }
+    case .checkpoint(let id, let life):
+      if life == replica(id).life { beginCheckpoint(replica(id)) }
+    case .checkpointed(let id, let state, let life):
+      if life == replica(id).life { finishCheckpoint(replica(id), state) }
+    case .resume(let id, let life):
+      if life == replica(id).life { resume(replica(id)) }
+    case .start(let id): start(replica(id))
+    case .fault: causeFault()
+    case .healOneWay: if !isHealing { network.heal() }
+    case .clientActs(let client): act(client)
+    case .clientTimesOut(let attempt): timeOut(attempt)
+    case .end: isHealing ? finishHealing() : heal()
+    }
+  }
+}
+
+/// Runs one seed: faults for a few hundred ticks, then a time of peace in which all replicas must
+/// agree and every client must get its answer.
+///
+/// - Returns: what happened; the same seed always gives the same.
+public func runSimulation(seed: UInt64, trace: Bool = false) -> SimulationOutcome {
+  SimulationCrashReport.seed.store(seed, ordering: .relaxed)
+  return Simulation(seed: seed, trace: trace).run()
+}

@@ -1,0 +1,44 @@
+/// Which troubles a seed has in store. Each seed leaves some out, since rare combinations come
+/// up only where others don't drown them (swarm testing, Groce et al. 2012).
+struct SimulationProfile: Sendable {
+  enum Fault: String, CaseIterable, Sendable {
+    case crash, powerLoss, powerLossOfAll, isolate, cutOneWay, heal, pause, slowDisk, fullDisk
+    case syncError, connectionNotice, transfer, weather
+  }
+
+  var faults: [Fault]
+  var faultInterval: ClosedRange<Int>
+  /// Ticks until everything heals.
+  var ticks: Int
+  var heartbeatTicks: Int
+  var maximumLogBytes: Int
+  var maximumAppendBytes: Int
+  var maximumInFlightAppends: Int
+  var segmentBytes: Int
+  var checkpointInterval: ClosedRange<Int>
+  var clients: Int
+  var keys: Int
+  var thinkTime: ClosedRange<Int>
+  var valueBytes: Int
+  /// Whether replicas learn of broken connections.
+  var noticesConnections: Bool
+
+  init(_ random: inout SimulationRandom) {
+    faults = []
+    for fault in Fault.allCases where random.chance(55) { faults.append(fault) }
+    if faults.isEmpty { faults = [.powerLoss] }
+    faultInterval = random.pick([3_000...15_000, 8_000...40_000, 1_000...60_000])
+    ticks = random.next(in: 150...400)
+    heartbeatTicks = random.next(in: 1...3)
+    maximumLogBytes = random.pick([2_000, 8_000, 64_000])
+    maximumAppendBytes = random.pick([200, 2_000, 1 << 20])
+    maximumInFlightAppends = random.pick([1, 4, 64])
+    segmentBytes = random.pick([600, 4_000, 32_000])
+    checkpointInterval = random.pick([5_000...15_000, 20_000...100_000])
+    clients = random.next(in: 1...6)
+    keys = random.pick([1, 4, 12])
+    thinkTime = random.pick([50...500, 500...3_000])
+    valueBytes = random.pick([8, 60, 600])
+    noticesConnections = random.chance(60)
+  }
+}

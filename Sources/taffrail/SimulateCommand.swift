@@ -1,0 +1,64 @@
+import ArgumentParser
+import StoreSimulation
+
+/// `taffrail simulate`: the store on simulated disks, network and clock.
+struct SimulateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "simulate",
+    abstract: "Run three replicas of the store through simulated faults.",
+    discussion: """
+      Everything follows from the seed: the same one always tells the same story. With --seed,
+      prints what happens, one line an event; with --from and --count, runs many and prints those
+      that fail. The exit code is 1 if any does.
+      """)
+
+  @Option(help: "Replay one seed and print what happens.")
+  var seed: UInt64?
+
+  @Option(help: "The first seed to run.")
+  var from: UInt64 = 1
+
+  @Option(help: "How many seeds to run.")
+  var count: Int = 1_000
+
+  @Flag(help: "With --seed, print only what came of it.")
+  var quiet = false
+
+  func validate() throws {
+    if count < 1 { throw ValidationError("--count must be at least 1") }
+  }
+
+  func run() throws {
+    if let seed {
+      try replay(seed)
+    } else {
+      try runRange()
+    }
+  }
+
+  private func replay(_ seed: UInt64) throws {
+    let outcome = runSimulation(seed: seed, trace: !quiet)
+    for line in outcome.trace { print(line) }
+    print(outcome)
+    if !outcome.succeeded { throw ExitCode.failure }
+  }
+
+  private func runRange() throws {
+    var done = 0
+    let summary = SimulationRange(first: from, count: count).run { outcome in
+      done += 1
+      if !outcome.succeeded {
+        print("\(outcome)\n  replay with: tools/simulate --seed \(outcome.seed)")
+      } else if done.isMultiple(of: 1_000) {
+        print("\(done) seeds, the last one \(outcome.seed)")
+      }
+    }
+    let total = summary.total
+    print(
+      "\(summary.seeds) seeds, \(summary.failures.count) failed: \(total.events) events, "
+        + "\(total.acknowledgedWrites) writes, \(total.reads) reads, \(total.elections) leaders, "
+        + "\(total.crashes) crashes, \(total.installedSnapshots) states streamed, "
+        + "\(total.tornTails) torn tails")
+    if !summary.failures.isEmpty { throw ExitCode.failure }
+  }
+}
