@@ -22,6 +22,7 @@ public final class Replica: EventStore, Sendable {
   let hub: WatchHub
   let writer: LogWriter
   let projector: ProjectionWriter
+  let history: HistoryService
   let transport: PeerTransport?
   let runner: CoreRunner
   private let boundPort = NIOLockedValueBox(0)
@@ -55,6 +56,7 @@ public final class Replica: EventStore, Sendable {
       }
     }
     replica.projector.start()
+    replica.history.start(hub: replica.hub)
     replica.writer.start()
     replica.runner.start()
     replica.transport?.connect()
@@ -87,14 +89,18 @@ public final class Replica: EventStore, Sendable {
         index: projection.meta.appliedIndex, term: projection.meta.appliedTerm),
       memoryBytes: configuration.logMemoryBytes)
     statistics.update(logBytes: loaded.log.byteCount, logFirstIndex: loaded.log.firstIndex)
+    let projector = ProjectionWriter(
+      projection: projection, configuration: configuration, statistics: statistics,
+      logger: logger, report: report)
+    self.projector = projector
+    let history = HistoryService(
+      path: directory.projectionPath, projector: projector, logger: logger)
+    self.history = history
     hub = WatchHub(
       snapshot: keyspace.snapshot,
       window: EventWindow(
         after: keyspace.revision, maximumCount: configuration.windowEvents),
-      wake: { report(.watchesBegan) }, replay: { _ in })
-    projector = ProjectionWriter(
-      projection: projection, configuration: configuration, statistics: statistics,
-      logger: logger, report: report)
+      wake: { report(.watchesBegan) }, replay: { history.replay($0) })
     let transport = try Self.makeTransport(
       configuration, directory: directory, logger: logger, report: report)
     self.transport = transport
@@ -178,6 +184,7 @@ public final class Replica: EventStore, Sendable {
       _ = WorkerThread(name: "stop") { [self] in
         runner.join()
         writer.stop()
+        history.stop()
         projector.stop(abandoning: abandoning)
         directory.release()
         continuation.resume()

@@ -1,4 +1,5 @@
 import Keyspace
+import NIOCore
 
 /// Publishes what is applied: to readers the new state, to watches their events.
 ///
@@ -42,6 +43,11 @@ final class WatchHub: @unchecked Sendable {
   private let monitor = Monitor()
   private var window: EventWindow
   private var snapshot: KeyspaceSnapshot
+  /// Whether somebody has read `snapshot`, and may come back for its next page.
+  private var wasRead = false
+  /// What was read lately, oldest first.
+  private var recents: CircularBuffer<KeyspaceSnapshot> = []
+  private static let maximumRecents = 512
   /// Live watches by prefix, so that each event is compared once with each prefix.
   private var live: [Key: [ObjectIdentifier: Watch]] = [:]
   private var backlogged: [Watch] = []
@@ -63,7 +69,29 @@ final class WatchHub: @unchecked Sendable {
     self.replay = replay
   }
 
-  var current: KeyspaceSnapshot { monitor.withLock { snapshot } }
+  var current: KeyspaceSnapshot {
+    monitor.withLock {
+      wasRead = true
+      return snapshot
+    }
+  }
+
+  enum Recent {
+    case found(KeyspaceSnapshot)
+    case older
+    case future(current: Revision)
+  }
+
+  /// The state that was the present at `revision`, if somebody read it then and it is not long
+  /// ago.
+  func recent(_ revision: Revision) -> Recent {
+    monitor.withLock {
+      if revision == snapshot.revision { return .found(snapshot) }
+      if revision > snapshot.revision { return .future(current: snapshot.revision) }
+      return recents.first { $0.revision == revision }.map(Recent.found) ?? .older
+    }
+  }
+
   /// The oldest revision from which memory can serve a watch.
   var oldestWindowRevision: Revision { monitor.withLock { window.oldestRevision } }
 
@@ -148,11 +176,20 @@ final class WatchHub: @unchecked Sendable {
   func publish(_ snapshot: KeyspaceSnapshot, events: [Event]) {
     let deliveries = monitor.withLock {
       let backlogs = takeBacklogs()
-      self.snapshot = snapshot
+      replace(snapshot)
       window.append(events)
       return backlogs + route(events)
     }
     deliver(deliveries)
+  }
+
+  private func replace(_ new: KeyspaceSnapshot) {
+    if wasRead {
+      recents.append(snapshot)
+      if recents.count > Self.maximumRecents { recents.removeFirst() }
+    }
+    snapshot = new
+    wasRead = false
   }
 
   /// Hands over what waits for watches that have just begun.
@@ -166,7 +203,8 @@ final class WatchHub: @unchecked Sendable {
     endAll(
       .compacted(oldest: snapshot.revision), keepsServing: true,
       then: {
-        self.snapshot = snapshot
+        self.replace(snapshot)
+        self.recents = []
         self.window = window
       })
   }
