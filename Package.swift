@@ -112,10 +112,21 @@ let package = Package(
       dependencies: [
         "ClusterConfiguration", "KubernetesClient", "PodNetwork", nio, nioPosix, logging,
       ]),
+    // What people look at a cluster with.
+    .target(
+      name: "LogTools",
+      dependencies: ["EventStore", "EventLog", "Keyspace", "KubernetesAPI", "JSONDocument"]),
+    .target(
+      name: "ClusterTools",
+      dependencies: [
+        "ControlPlane", "ClusterConfiguration", "KubernetesClient", "KubernetesAPI", "JSONDocument",
+        "EventStore", "Keyspace", logging,
+      ]),
     .executableTarget(
       name: "taffrail",
       dependencies: [
-        "ControlPlane", "LocalCluster", "Kubelet", "EventStore", "EventLog", "StoreSimulation",
+        "LogTools", "ClusterTools", "ControlPlane", "LocalCluster", "Kubelet", "EventStore",
+        "EventLog", "StoreSimulation",
         "ClusterConfiguration", "KubernetesClient", "APIServer",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
@@ -139,6 +150,9 @@ let package = Package(
     .testTarget(name: "KubeletTests", dependencies: ["Kubelet", "ContainerRuntime", "PodNetwork", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
     .testTarget(name: "ControlPlaneTests", dependencies: ["ControlPlane", "ClusterConfiguration", "APIServer", "KubernetesClient", "EventStore"]),
     .testTarget(name: "LocalClusterTests", dependencies: ["LocalCluster", "ClusterConfiguration", "KubernetesClient"]),
+    .testTarget(name: "LogToolsTests", dependencies: ["LogTools", "Keyspace", "JSONDocument"]),
+    .testTarget(
+      name: "ClusterToolsTests", dependencies: ["ClusterTools", "ClusterConfiguration"]),
     .testTarget(
       name: "StoreSimulationTests", dependencies: ["StoreSimulation", "Raft", "EventLog"]),
   ],

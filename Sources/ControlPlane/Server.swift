@@ -1,0 +1,68 @@
+import APIServer
+import ClusterConfiguration
+import ControllerManager
+import EventStore
+import Foundation
+import JSONDocument
+import KubernetesClient
+import Logging
+import Scheduler
+
+/// One server of a cluster: a replica of the store, an API server on it, and the controllers and
+/// the scheduler, which wait until they hold their Leases.
+public struct Server: Sendable {
+  public var configuration: ClusterConfiguration
+  public var home: TaffrailHome
+  public var id: Int
+  public var logger: Logger
+
+  public init(
+    configuration: ClusterConfiguration, home: TaffrailHome, id: Int, logger: Logger
+  ) {
+    self.configuration = configuration
+    self.home = home
+    self.id = id
+    self.logger = logger
+  }
+
+  /// Runs until `untilStopped` returns, then stops in order: reconcilers give up their Leases, the
+  /// API server closes, a leading replica hands over.
+  ///
+  /// - Throws: what keeps the server from starting, as a sentence that says what to do.
+  public func run(untilStopped: @Sendable () async -> Void) async throws {
+    try home.prepare()
+    let keys = try ClusterPKI.ensure(configuration: configuration, home: home)
+    var replicaConfiguration = try ReplicaConfiguration(
+      configuration: configuration, home: home, keys: keys, id: id)
+    let logger = logger
+    replicaConfiguration.onFatal = { reason in
+      logger.critical("the replica stops: \(reason)")
+      exit(2)
+    }
+    let replica = try await Replica.start(configuration: replicaConfiguration, logger: logger)
+    let api = try await APIServer.start(
+      configuration: try apiConfiguration(keys: keys), store: replica,
+      clusterStatus: { await ServerStatus.json(of: replica) }, logger: logger)
+    logger.info("serving", metadata: ["address": "\(api.boundAddresses)"])
+    await untilStopped()
+    logger.info("stopping")
+    await api.shutdown()
+    await replica.shutdown()
+  }
+
+  private func apiConfiguration(keys: ClusterPKI) throws -> APIServerConfiguration {
+    guard let server = configuration.server(id: id), let key = keys.server(id: id) else {
+      throw ReplicaStartError("\(configuration.path) has no server with id \(id)")
+    }
+    return APIServerConfiguration(
+      addresses: [.init(host: server.apiAddress.host, port: server.apiAddress.port)],
+      certificatePath: key.api.certificate, keyPath: key.api.key, clientCAPath: keys.authority,
+      serviceAccountKeyPath: keys.serviceAccountKey,
+      // Pods reach the servers as everybody does, through the endpoint at the nodes' bridge.
+      advertiseAddress: configuration.nodeEndpointAddress.host,
+      advertisePort: configuration.nodeEndpointAddress.port,
+      serviceRange: configuration.serviceRange.description,
+      kubeletClientCertificatePath: keys.kubeletClient.certificate,
+      kubeletClientKeyPath: keys.kubeletClient.key, kubeletCAPath: keys.authority)
+  }
+}

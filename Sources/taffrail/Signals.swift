@@ -1,0 +1,36 @@
+import Dispatch
+import Foundation
+
+/// How a process is told to stop.
+enum Signals {
+  /// Returns at the first SIGTERM or SIGINT. A second one ends the process at once, for what
+  /// hangs while it stops.
+  static func waitForStop() async {
+    signal(SIGPIPE, SIG_IGN)
+    let sources = [SIGTERM, SIGINT].map { number in
+      signal(number, SIG_IGN)
+      return DispatchSource.makeSignalSource(signal: number, queue: .global())
+    }
+    await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+      let once = Once()
+      for source in sources {
+        source.setEventHandler {
+          if once.claim() { continuation.resume() } else { _exit(130) }
+        }
+        source.resume()
+      }
+    }
+  }
+
+  private final class Once: Sendable {
+    private let lock = NSLock()
+    nonisolated(unsafe) private var claimed = false  // Touched under the lock only.
+
+    func claim() -> Bool {
+      lock.withLock {
+        defer { claimed = true }
+        return !claimed
+      }
+    }
+  }
+}

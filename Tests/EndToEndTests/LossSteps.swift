@@ -1,0 +1,84 @@
+import Foundation
+import Testing
+
+enum LeaderLoss {
+  static func run(_ cluster: TestCluster) throws {
+    let status = cluster.taffrail("cluster", "status", "--config", cluster.configuration)
+    status.expect("leader", "follower", "REVISION")
+    let pods = ["get", "pods", "-n", "demo", "-l", "app=web", "-o"]
+    let identity =
+      "jsonpath={range .items[*]}{.metadata.uid} {.status.containerStatuses[0].restartCount}{\"\\n\"}{end}"
+    let before = cluster.shell.run(["kubectl"] + pods + [identity]).output
+
+    // A loop of kubectl goes on while leaders die: an error must be gone within one second.
+    let loop = cluster.home + "/loop.txt"
+    let script = Process()
+    script.executableURL = URL(fileURLWithPath: "/bin/sh")
+    script.arguments = [
+      "-c",
+      """
+      while [ ! -e \(cluster.home)/stop-loop ]; do
+        kubectl get nodes -o name > /dev/null 2>>\(loop) && continue
+        sleep 1
+        kubectl get nodes -o name > /dev/null 2>>\(loop) || echo FAILED-TWICE >> \(loop)
+      done
+      """,
+    ]
+    script.environment = ProcessInfo.processInfo.environment.merging(cluster.shell.environment) {
+      $1
+    }
+    try script.run()
+    for _ in 0..<2 {
+      let drill = cluster.taffrail(
+        "cluster", "kill-leader", "--config", cluster.configuration, timeoutSeconds: 60)
+      drill.expect("killed", "new leader", "first write", "caught up", "every acknowledged write")
+      print(drill.output)
+    }
+    FileManager.default.createFile(atPath: cluster.home + "/stop-loop", contents: nil)
+    script.waitUntilExit()
+    let errors = (try? String(contentsOfFile: loop, encoding: .utf8)) ?? ""
+    #expect(!errors.contains("FAILED-TWICE"), "\(errors)")
+    #expect(cluster.shell.run(["kubectl"] + pods + [identity]).output == before)
+  }
+}
+
+enum TotalLoss {
+  static func run(_ cluster: TestCluster) throws {
+    // Writes go on until every server is dead; what was acknowledged must be there afterwards.
+    let acknowledged = cluster.home + "/acknowledged.txt"
+    let writer = Process()
+    writer.executableURL = URL(fileURLWithPath: "/bin/sh")
+    writer.arguments = [
+      "-c",
+      """
+      i=0
+      while [ ! -e \(cluster.home)/stop-writer ]; do
+        kubectl create configmap loss-$i --from-literal=i=$i > /dev/null 2>&1 \
+          && echo loss-$i >> \(acknowledged)
+        i=$((i+1))
+      done
+      """,
+    ]
+    writer.environment = ProcessInfo.processInfo.environment.merging(cluster.shell.environment) {
+      $1
+    }
+    try writer.run()
+    _ = Shell().until(["sh", "-c", "wc -l < \(acknowledged) || echo 0"]) {
+      (Int($0.output.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0) >= 10
+    }
+    for (_, process) in try cluster.serverProcesses() { kill(process, SIGKILL) }
+    _ = cluster.kubectlUntil("get", "--raw", "/readyz", timeoutSeconds: 30) { $0.output == "ok" }
+    FileManager.default.createFile(atPath: cluster.home + "/stop-writer", contents: nil)
+    writer.waitUntilExit()
+    let names = try String(contentsOfFile: acknowledged, encoding: .utf8).split(separator: "\n")
+    let present = Set(
+      cluster.kubectlUntil("get", "configmaps", "-o", "name", timeoutSeconds: 30) {
+        $0.status == 0
+      }.output.split(separator: "\n").map { $0.dropFirst("configmap/".count) })
+    let lost = names.filter { !present.contains($0) }
+    #expect(names.count >= 10 && lost.isEmpty, "lost \(lost) of \(names.count)")
+    cluster.kubectlUntil("get", "nodes") {
+      $0.output.components(separatedBy: " Ready ").count == 3
+    }.expect("worker-1")
+  }
+}
