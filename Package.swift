@@ -144,7 +144,7 @@ let package = Package(
     .testTarget(name: "APIServerTests", dependencies: ["APIServer", "EventStore", "Keyspace", "KubernetesAPI", "JSONDocument", "KubernetesClient"]),
     .testTarget(name: "ControllerManagerTests", dependencies: ["ControllerManager", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
     .testTarget(name: "SchedulerTests", dependencies: ["Scheduler", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
-    .testTarget(name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime"]),
+    .testTarget(name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime", "PodNetwork"]),
     .testTarget(name: "PodNetworkTests", dependencies: ["PodNetwork", "JSONDocument"]),
     .testTarget(name: "ServiceProxyTests", dependencies: ["ServiceProxy", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
     .testTarget(name: "KubeletTests", dependencies: ["Kubelet", "ContainerRuntime", "PodNetwork", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
