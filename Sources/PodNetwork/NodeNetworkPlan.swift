@@ -113,7 +113,29 @@ public struct NodeNetworkPlan: Sendable, Hashable {
       Command(
         ["nsenter", "--net=\(Self.namespacePath(cluster: cluster, node: node.name))", "sysctl"]
           + ["-q", "-w"] + settings))
+    commands.append(
+      Command(
+        ["ip", "netns", "exec", namespace, "nft", "-f", "-"], input: guardRules))
     return commands
+  }
+
+  /// What no service claimed would go round in circles: out through lo and in again.
+  var guardRules: String {
+    """
+    table ip taffrail-guard
+    delete table ip taffrail-guard
+    table ip taffrail-guard {
+      chain forward {
+        type filter hook forward priority 10; policy accept;
+        ip daddr \(serviceRange) reject
+      }
+      chain output {
+        type filter hook output priority 10; policy accept;
+        ip daddr \(serviceRange) reject
+      }
+    }
+
+    """
   }
 
   /// Commands that remove one node from the network.

@@ -65,6 +65,7 @@ private func plan() throws -> NodeNetworkPlan {
         "nsenter --net=/var/run/netns/taffrail-a1b2c3-worker-1 sysctl -q -w"
           + " net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0"
           + " net.ipv4.conf.default.rp_filter=0 net.ipv4.conf.eth0.rp_filter=0",
+        "ip netns exec taffrail-a1b2c3-worker-1 nft -f -",
         "ip netns add taffrail-a1b2c3-worker-2",
         "ip link add tfa1b2c3w2 type veth peer name eth0 netns taffrail-a1b2c3-worker-2",
         "ip link set tfa1b2c3w2 master tfa1b2c3 up",
@@ -76,6 +77,7 @@ private func plan() throws -> NodeNetworkPlan {
         "nsenter --net=/var/run/netns/taffrail-a1b2c3-worker-2 sysctl -q -w"
           + " net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0"
           + " net.ipv4.conf.default.rp_filter=0 net.ipv4.conf.eth0.rp_filter=0",
+        "ip netns exec taffrail-a1b2c3-worker-2 nft -f -",
         "ip route replace 10.244.1.0/24 via 172.29.0.11 dev tfa1b2c3 metric 100",
         "ip route replace 10.244.2.0/24 via 172.29.0.12 dev tfa1b2c3 metric 100",
         "ip route replace 10.96.0.0/16 via 172.29.0.11 dev tfa1b2c3 metric 100",
