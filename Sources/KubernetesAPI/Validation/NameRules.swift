@@ -32,12 +32,14 @@ public enum NameRules {
     }
   }
 
-  static func tooLong(_ bound: Int) -> String { "must be no more than \(bound) bytes" }
+  static func tooLong(_ bound: Int, _ unit: String = "bytes") -> String {
+    "must be no more than \(bound) \(unit)"
+  }
 
   /// RFC 1123 label: at most 63 of a-z, 0-9 and `-`.
   public static func dns1123Label(_ text: String) -> [String] {
     var problems: [String] = []
-    if text.utf8.count > 63 { problems.append(tooLong(63)) }
+    if text.utf8.count > 63 { problems.append(tooLong(63, "characters")) }
     if !isLabelSyntax(text.utf8) {
       problems.append(
         dns1123Subdomain(text).isEmpty
@@ -52,7 +54,7 @@ public enum NameRules {
   /// RFC 1123 labels joined by dots, at most 253 bytes.
   public static func dns1123Subdomain(_ text: String) -> [String] {
     var problems: [String] = []
-    if text.utf8.count > 253 { problems.append(tooLong(253)) }
+    if text.utf8.count > 253 { problems.append(tooLong(253, "characters")) }
     let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     if !parts.allSatisfy({ isLabelSyntax($0) }) {
       problems.append(
@@ -67,7 +69,7 @@ public enum NameRules {
   /// RFC 1035 label: like RFC 1123's, beginning with a letter.
   public static func dns1035Label(_ text: String) -> [String] {
     var problems: [String] = []
-    if text.utf8.count > 63 { problems.append(tooLong(63)) }
+    if text.utf8.count > 63 { problems.append(tooLong(63, "characters")) }
     let first = text.utf8.first ?? 0
     if !isLabelSyntax(text.utf8) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) {
       problems.append(
