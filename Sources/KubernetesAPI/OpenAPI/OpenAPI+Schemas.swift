@@ -66,7 +66,7 @@ extension OpenAPI {
           ]
         }
       }
-      for field in type.fields { properties[field.name] = schema(of: field, in: type) }
+      for field in type.fields { properties[field.name] = self.schema(of: field, in: type) }
       if !properties.isEmpty { schema["properties"] = .object(properties) }
       if !type.kinds.isEmpty {
         schema["x-kubernetes-group-version-kind"] = .array(

@@ -1,0 +1,117 @@
+import JSONDocument
+
+extension Validation.Checker {
+  private static let jobPolicies: [JSONValue] = ["OnFailure", "Never"]
+
+  mutating func job() {
+    if value("spec.selector") == nil {
+      add(.required("spec.selector"))
+    } else {
+      selector(value("spec.selector"), "spec.selector")
+      let labels = value("spec.template.metadata.labels")
+      if !LabelSelector(object: value("spec.selector")).matches(labels?.objectValue) {
+        add(
+          .invalid(
+            "spec.template.metadata.labels", labels ?? .null,
+            "`selector` does not match template `labels`"))
+      }
+    }
+    jobSpec("spec", object["spec"])
+  }
+
+  mutating func cronJob() {
+    if required(value("spec.schedule"), "spec.schedule") {
+      let schedule = value("spec.schedule")?.stringValue ?? ""
+      let fields = schedule.split(separator: " ").count
+      if !schedule.hasPrefix("@"), fields != 5 {
+        add(
+          .invalid(
+            "spec.schedule", .string(schedule),
+            "expected exactly 5 fields, found \(fields): "
+              + "[\(schedule)]"))
+      }
+    }
+    oneOf(
+      value("spec.concurrencyPolicy"), "spec.concurrencyPolicy", ["Allow", "Forbid", "Replace"])
+    for key in [
+      "startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit",
+    ] {
+      notNegative(value("spec.\(key)"), "spec.\(key)")
+    }
+    let template = value("spec.jobTemplate.spec")
+    jobSpec("spec.jobTemplate.spec", template)
+    if template?["manualSelector"] == true {
+      add(
+        .notSupported(
+          "spec.jobTemplate.spec.manualSelector", true, ["nil", "false"]))
+    }
+  }
+
+  private mutating func jobSpec(_ field: String, _ spec: JSONValue?) {
+    for key in [
+      "parallelism", "completions", "activeDeadlineSeconds", "backoffLimit",
+      "backoffLimitPerIndex", "maxFailedIndexes", "ttlSecondsAfterFinished",
+    ] {
+      notNegative(spec?[key], "\(field).\(key)")
+    }
+    oneOf(spec?["completionMode"], "\(field).completionMode", ["NonIndexed", "Indexed"])
+    if spec?["completionMode"] == "Indexed" {
+      if spec?["completions"] == nil {
+        add(
+          .required(
+            "\(field).completions", "when completion mode is Indexed"))
+      }
+      if let parallelism = spec?["parallelism"]?.intValue, parallelism > 100_000 {
+        add(
+          .invalid(
+            "\(field).parallelism", .int(parallelism),
+            "must be less than or equal to 100000 when completion mode is Indexed"))
+      }
+    } else {
+      for key in ["backoffLimitPerIndex", "maxFailedIndexes", "successPolicy"] {
+        if let value = spec?[key] {
+          add(.invalid("\(field).\(key)", value, "requires indexed completion mode"))
+        }
+      }
+    }
+    if spec?["maxFailedIndexes"] != nil, spec?["backoffLimitPerIndex"] == nil {
+      add(.required("\(field).backoffLimitPerIndex", "when maxFailedIndexes is specified"))
+    }
+    let replacements =
+      spec?["podFailurePolicy"] == nil ? ["Failed", "TerminatingOrFailed"] : ["Failed"]
+    oneOf(spec?["podReplacementPolicy"], "\(field).podReplacementPolicy", replacements)
+    podTemplate(at: "\(field).template", spec?["template"])
+    let policy = spec?.at("template", "spec", "restartPolicy")
+    if let policy, !Self.jobPolicies.contains(policy) {
+      // Upstream names the failing policy together with what a Job may have.
+      add(
+        .notSupported(
+          "\(field).template.spec.restartPolicy", policy, ["OnFailure", "Never"]))
+    }
+  }
+
+  mutating func jobUpdate(_ old: JSONValue) {
+    immutable("spec.selector", old.at("spec", "selector"))
+    immutable("spec.completionMode", old.at("spec", "completionMode"))
+    immutable("spec.podFailurePolicy", old.at("spec", "podFailurePolicy"))
+    immutable("spec.backoffLimitPerIndex", old.at("spec", "backoffLimitPerIndex"))
+    immutable("spec.managedBy", old.at("spec", "managedBy"))
+    immutable("spec.successPolicy", old.at("spec", "successPolicy"))
+    if value("spec.completionMode") == "Indexed" {
+      let completions = value("spec.completions")
+      if completions != old.at("spec", "completions"),
+        completions != value("spec.parallelism")
+      {
+        add(
+          .invalid(
+            "spec.completions", completions, "can only be modified in tandem with spec.parallelism")
+        )
+      }
+    } else {
+      immutable("spec.completions", old.at("spec", "completions"))
+    }
+    // A suspended job that never ran may still be told where its pods go.
+    guard old.at("spec", "suspend") != true || old.at("status", "startTime") != nil else { return }
+    immutable("spec.template", old.at("spec", "template"))
+  }
+}

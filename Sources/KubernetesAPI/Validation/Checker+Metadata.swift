@@ -1,0 +1,124 @@
+import JSONDocument
+
+extension Validation.Checker {
+  /// What upstream allows the annotations of an object to take together.
+  static let maximumAnnotationBytes = 256 * 1024
+
+  private func nameProblems(_ name: String) -> [String] {
+    switch kindKey {
+    case "/Namespace": NameRules.dns1123Label(name)
+    case "/Service": NameRules.dns1123Label(name)
+    case "apps/StatefulSet":
+      isCreate ? NameRules.dns1123Label(name) : NameRules.dns1123Subdomain(name)
+    case "rbac.authorization.k8s.io/Role", "rbac.authorization.k8s.io/ClusterRole",
+      "rbac.authorization.k8s.io/RoleBinding", "rbac.authorization.k8s.io/ClusterRoleBinding",
+      "networking.k8s.io/IPAddress":
+      NameRules.pathSegment(name)
+    default: NameRules.dns1123Subdomain(name)
+    }
+  }
+
+  mutating func metadata() {
+    let metadata = object["metadata"]
+    let name = metadata?["name"]?.stringValue ?? ""
+    let generateName = metadata?["generateName"]?.stringValue ?? ""
+    if !generateName.isEmpty {
+      // What is appended may end a name that can't end as it stands.
+      let stem = generateName.hasSuffix("-") ? String(generateName.dropLast()) + "a" : generateName
+      add(nameProblems(stem), "metadata.generateName", .string(generateName))
+    }
+    if name.isEmpty {
+      add(.required("metadata.name", "name or generateName is required"))
+    } else {
+      add(nameProblems(name), "metadata.name", .string(name))
+    }
+    let namespace = metadata?["namespace"]?.stringValue ?? ""
+    if resource.namespaced {
+      if namespace.isEmpty {
+        add(.required("metadata.namespace"))
+      } else {
+        add(NameRules.dns1123Label(namespace), "metadata.namespace", .string(namespace))
+      }
+    } else if !namespace.isEmpty {
+      add(.forbidden("metadata.namespace", "not allowed on this type"))
+    }
+    if let generation = metadata?["generation"]?.intValue, generation < 0 {
+      notNegative(metadata?["generation"], "metadata.generation")
+    }
+    labels(metadata?["labels"], "metadata.labels")
+    annotations(metadata?["annotations"], "metadata.annotations")
+    owners(metadata?["ownerReferences"])
+    for (index, finalizer) in (metadata?["finalizers"]?.arrayValue ?? []).enumerated() {
+      let text = finalizer.stringValue ?? ""
+      let problems = NameRules.qualifiedName(text)
+      add(problems, "metadata.finalizers", finalizer)
+      let standard = ["orphan", "foregroundDeletion", "kubernetes"]
+      if problems.isEmpty, !text.contains("/"), !standard.contains(text) {
+        add(
+          .invalid(
+            "metadata.finalizers[\(index)]", finalizer,
+            "name is neither a standard finalizer name nor is it fully qualified"))
+      }
+    }
+  }
+
+  mutating func annotations(_ value: JSONValue?, _ field: String) {
+    var bytes = 0
+    for (key, annotation) in value?.objectValue ?? [:] {
+      // Annotation keys may have upper case letters in their prefix.
+      add(NameRules.qualifiedName(key.lowercased()), field, .string(key))
+      bytes += key.utf8.count + (annotation.stringValue ?? "").utf8.count
+    }
+    if bytes > Self.maximumAnnotationBytes {
+      add(.tooLong(field, maximumBytes: Self.maximumAnnotationBytes))
+    }
+  }
+
+  private mutating func owners(_ value: JSONValue?) {
+    let field = "metadata.ownerReferences"
+    var controller: JSONValue?
+    for owner in value?.arrayValue ?? [] {
+      let apiVersion = owner["apiVersion"]?.stringValue ?? ""
+      if apiVersion.isEmpty {
+        add(.invalid("\(field).apiVersion", "", "version must not be empty"))
+      }
+      for key in ["kind", "name", "uid"] where (owner[key]?.stringValue ?? "").isEmpty {
+        add(.invalid("\(field).\(key)", "", "must not be empty"))
+      }
+      if apiVersion == "v1", owner["kind"] == "Event" {
+        add(.invalid(field, owner, "/v1, Kind=Event is disallowed from being an owner"))
+      }
+      guard owner["controller"] == true else { continue }
+      if let first = controller {
+        add(
+          .invalid(
+            field, value,
+            "Only one reference can have Controller set to true. Found \"true\" in references for "
+              + "\(first["kind"]?.stringValue ?? "")/\(first["name"]?.stringValue ?? "") and "
+              + "\(owner["kind"]?.stringValue ?? "")/\(owner["name"]?.stringValue ?? "")"))
+        break
+      }
+      controller = owner
+    }
+  }
+
+  mutating func metadataUpdate(_ old: JSONValue) {
+    for key in [
+      "name", "namespace", "uid", "creationTimestamp", "deletionTimestamp",
+      "deletionGracePeriodSeconds",
+    ] {
+      immutable("metadata.\(key)", old["metadata"]?[key])
+    }
+    guard old.at("metadata", "deletionTimestamp")?.stringValue != nil else { return }
+    let before = Set((old.at("metadata", "finalizers")?.arrayValue ?? []).compactMap(\.stringValue))
+    let now = (value("metadata.finalizers")?.arrayValue ?? []).compactMap(\.stringValue)
+    let added = now.filter { !before.contains($0) }
+    if !added.isEmpty {
+      add(
+        .forbidden(
+          "metadata.finalizers",
+          "no new finalizers can be added if the object is being deleted, found new finalizers "
+            + "[\(added.map(GoFormat.quoted).joined(separator: " "))]"))
+    }
+  }
+}

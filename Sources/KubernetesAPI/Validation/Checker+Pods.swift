@@ -1,0 +1,283 @@
+import JSONDocument
+
+extension Validation.Checker {
+  mutating func pod() {
+    if isCreate, !(value("spec.ephemeralContainers")?.arrayValue ?? []).isEmpty {
+      add(.forbidden("spec.ephemeralContainers", "cannot be set on create"))
+    }
+    podSpec(object["spec"], "spec")
+  }
+
+  mutating func podTemplate(at field: String, _ template: JSONValue?) {
+    labels(template?.at("metadata", "labels"), "\(field).labels")
+    annotations(template?.at("metadata", "annotations"), "\(field).annotations")
+    podSpec(template?["spec"], "\(field).spec")
+  }
+
+  private mutating func podSpec(_ spec: JSONValue?, _ field: String) {
+    guard let spec else { return }
+    let volumeNames = volumes(spec["volumes"], "\(field).volumes", spec: spec, claims: claimNames)
+    containers(spec, field, volumeNames: volumeNames)
+    oneOf(spec["restartPolicy"], "\(field).restartPolicy", ["Always", "OnFailure", "Never"])
+    oneOf(
+      spec["dnsPolicy"], "\(field).dnsPolicy",
+      ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"])
+    if spec["dnsPolicy"] == "None", spec["dnsConfig"] == nil {
+      add(.required("\(field).dnsConfig", "must provide `dnsConfig` when `dnsPolicy` is None"))
+    }
+    labels(spec["nodeSelector"], "\(field).nodeSelector")
+    if let account = spec["serviceAccountName"]?.stringValue {
+      add(
+        NameRules.dns1123Subdomain(account), "\(field).serviceAccountName", .string(account))
+    }
+    if let node = spec["nodeName"]?.stringValue {
+      add(NameRules.dns1123Subdomain(node), "\(field).nodeName", .string(node))
+    }
+    for key in ["hostname", "subdomain"] {
+      if let name = spec[key]?.stringValue {
+        add(NameRules.dns1123Label(name), "\(field).\(key)", .string(name))
+      }
+    }
+    if let grace = spec["terminationGracePeriodSeconds"]?.intValue, grace < 0 {
+      add(
+        .invalid(
+          "\(field).terminationGracePeriodSeconds", .int(grace),
+          "must be greater than or equal to 0"))
+    }
+    if let deadline = spec["activeDeadlineSeconds"]?.intValue,
+      !(1...Int64(Int32.max)).contains(deadline)
+    {
+      add(
+        .invalid(
+          "\(field).activeDeadlineSeconds", .int(deadline),
+          "must be between 1 and 2147483647, inclusive"))
+    }
+    for (index, secret) in (spec["imagePullSecrets"]?.arrayValue ?? []).enumerated() {
+      _ = required(secret["name"], "\(field).imagePullSecrets[\(index)].name")
+    }
+    for (index, alias) in (spec["hostAliases"]?.arrayValue ?? []).enumerated() {
+      let place = "\(field).hostAliases[\(index)]"
+      address(alias["ip"], "\(place).ip")
+      for (position, host) in (alias["hostnames"]?.arrayValue ?? []).enumerated() {
+        add(
+          NameRules.dns1123Subdomain(host.stringValue ?? ""), "\(place).hostnames[\(position)]",
+          host)
+      }
+    }
+    tolerations(spec["tolerations"], "\(field).tolerations")
+    podSecurityContext(spec["securityContext"], "\(field).securityContext")
+    affinity(spec["affinity"], "\(field).affinity")
+    for (index, gate) in (spec["readinessGates"]?.arrayValue ?? []).enumerated() {
+      let type = gate["conditionType"]?.stringValue ?? ""
+      add(
+        NameRules.qualifiedName(type), "\(field).readinessGates[\(index)].conditionType",
+        .string(type))
+    }
+    topologySpread(spec["topologySpreadConstraints"], "\(field).topologySpreadConstraints")
+  }
+
+  /// A StatefulSet's claims count as volumes of its pods.
+  private var claimNames: Set<String> {
+    Set(
+      (value("spec.volumeClaimTemplates")?.arrayValue ?? []).compactMap {
+        $0.at("metadata", "name")?.stringValue
+      })
+  }
+
+  mutating func address(_ value: JSONValue?, _ field: String) {
+    if IPAddress(value?.stringValue ?? "") == nil {
+      add(
+        .invalid(
+          field, value ?? "", "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"))
+    }
+  }
+
+  private mutating func tolerations(_ value: JSONValue?, _ field: String) {
+    for (index, toleration) in (value?.arrayValue ?? []).enumerated() {
+      let place = "\(field)[\(index)]"
+      let key = toleration["key"]?.stringValue ?? ""
+      let word = toleration["operator"]
+      if !key.isEmpty { add(NameRules.labelKey(key), "\(place).key", .string(key)) }
+      if key.isEmpty, word != "Exists" {
+        add(
+          .invalid(
+            "\(place).operator", word ?? "",
+            "operator must be Exists when `key` is empty, which means \"match all values and all "
+              + "keys\""))
+      }
+      if let seconds = toleration["tolerationSeconds"], seconds.intValue != nil,
+        toleration["effect"] != "NoExecute"
+      {
+        add(
+          .invalid(
+            "\(place).effect", toleration["effect"] ?? "",
+            "effect must be 'NoExecute' when `tolerationSeconds` is set"))
+      }
+      let text = toleration["value"]?.stringValue ?? ""
+      switch word {
+      case nil, "", "Equal":
+        add(NameRules.labelValue(text), "\(place).operator", .string(text))
+      case "Exists":
+        if !text.isEmpty {
+          add(
+            .invalid(
+              "\(place).operator", .string(text),
+              "value must be empty when `operator` is 'Exists'"))
+        }
+      default: oneOf(word, "\(place).operator", ["Equal", "Exists"])
+      }
+      if toleration["effect"] != "" {
+        oneOf(
+          toleration["effect"], "\(place).effect", ["NoSchedule", "PreferNoSchedule", "NoExecute"])
+      }
+    }
+  }
+
+  private mutating func identifier(_ value: JSONValue?, _ field: String) {
+    if let number = value?.intValue, !(0...Int64(Int32.max)).contains(number) {
+      add(.invalid(field, value, "must be between 0 and 2147483647, inclusive"))
+    }
+  }
+
+  private mutating func podSecurityContext(_ context: JSONValue?, _ field: String) {
+    for key in ["runAsUser", "runAsGroup", "fsGroup"] {
+      identifier(context?[key], "\(field).\(key)")
+    }
+    for (index, group) in (context?["supplementalGroups"]?.arrayValue ?? []).enumerated() {
+      identifier(group, "\(field).supplementalGroups[\(index)]")
+    }
+    oneOf(
+      context?["fsGroupChangePolicy"], "\(field).fsGroupChangePolicy",
+      ["Always", "OnRootMismatch"])
+    oneOf(
+      context?["supplementalGroupsPolicy"], "\(field).supplementalGroupsPolicy",
+      ["Merge", "Strict"])
+    oneOf(
+      context?.at("seccompProfile", "type"), "\(field).seccompProfile.type",
+      ["Localhost", "RuntimeDefault", "Unconfined"])
+  }
+
+  private mutating func affinity(_ affinity: JSONValue?, _ field: String) {
+    let required = "requiredDuringSchedulingIgnoredDuringExecution"
+    guard let node = affinity?.at("nodeAffinity", required) else { return }
+    let place = "\(field).nodeAffinity.\(required).nodeSelectorTerms"
+    let terms = node["nodeSelectorTerms"]?.arrayValue ?? []
+    if terms.isEmpty {
+      add(.required(place, "must have at least one node selector term"))
+    }
+    for (index, term) in terms.enumerated() {
+      for (position, rule) in (term["matchExpressions"]?.arrayValue ?? []).enumerated() {
+        nodeRequirement(rule, "\(place)[\(index)].matchExpressions[\(position)]")
+      }
+    }
+  }
+
+  private mutating func nodeRequirement(_ rule: JSONValue, _ field: String) {
+    let values = rule["values"]?.arrayValue ?? []
+    switch rule["operator"]?.stringValue {
+    case "In", "NotIn":
+      if values.isEmpty {
+        add(
+          .required("\(field).values", "must be specified when `operator` is 'In' or 'NotIn'"))
+      }
+    case "Exists", "DoesNotExist":
+      if !values.isEmpty {
+        add(
+          .forbidden(
+            "\(field).values",
+            "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
+      }
+    case "Gt", "Lt":
+      if values.count != 1 {
+        add(
+          .required(
+            "\(field).values", "must be specified single value when `operator` is 'Lt' or 'Gt'"))
+      }
+    default:
+      add(.invalid("\(field).operator", rule["operator"] ?? "", "not a valid selector operator"))
+    }
+    let key = rule["key"]?.stringValue ?? ""
+    add(NameRules.labelKey(key), "\(field).key", .string(key))
+  }
+
+  private mutating func topologySpread(_ value: JSONValue?, _ field: String) {
+    var seen: Set<String> = []
+    for (index, constraint) in (value?.arrayValue ?? []).enumerated() {
+      let place = "\(field)[\(index)]"
+      if (constraint["maxSkew"]?.intValue ?? 0) <= 0 {
+        add(.invalid("\(place).maxSkew", constraint["maxSkew"], "must be greater than zero"))
+      }
+      let key = constraint["topologyKey"]?.stringValue ?? ""
+      if key.isEmpty {
+        add(.required("\(place).topologyKey", "can not be empty"))
+      } else {
+        add(NameRules.labelKey(key), "\(place).topologyKey", .string(key))
+      }
+      let action = constraint["whenUnsatisfiable"]?.stringValue ?? ""
+      oneOf(
+        .string(action), "\(place).whenUnsatisfiable", ["DoNotSchedule", "ScheduleAnyway"])
+      if !seen.insert("{\(key), \(action)}").inserted {
+        add(
+          .duplicate(
+            "\(place).{topologyKey, whenUnsatisfiable}", .string("{\(key), \(action)}")))
+      }
+      if let domains = constraint["minDomains"]?.intValue, domains <= 0 {
+        add(.invalid("\(place).minDomains", .int(domains), "must be greater than zero"))
+      }
+      for key in ["nodeAffinityPolicy", "nodeTaintsPolicy"] {
+        oneOf(constraint[key], "\(place).\(key)", ["Honor", "Ignore"])
+      }
+      selector(constraint["labelSelector"], "\(place).labelSelector")
+    }
+  }
+
+  /// Of a running pod only images, deadlines, the grace period and further tolerations change.
+  mutating func podUpdate(_ old: JSONValue) {
+    let now = comparableSpec(object["spec"])
+    let before = comparableSpec(old["spec"])
+    if let wanted = value("spec.activeDeadlineSeconds")?.intValue,
+      let given = old.at("spec", "activeDeadlineSeconds")?.intValue, wanted > given
+    {
+      add(
+        .invalid(
+          "spec.activeDeadlineSeconds", .int(wanted),
+          "must be less than or equal to previous value"))
+    }
+    for (index, container) in (value("spec.containers")?.arrayValue ?? []).enumerated() {
+      let image = container["image"]?.stringValue ?? ""
+      if image.isEmpty { add(.required("spec.containers[\(index)].image")) }
+    }
+    let kept = old.at("spec", "tolerations")?.arrayValue ?? []
+    let tolerations = value("spec.tolerations")?.arrayValue ?? []
+    let onlyAdds = kept.allSatisfy { toleration in
+      tolerations.contains { candidate in
+        var candidate = candidate
+        candidate["tolerationSeconds"] = toleration["tolerationSeconds"]
+        return candidate == toleration
+      }
+    }
+    guard now != before || !onlyAdds else { return }
+    add(
+      .forbidden(
+        "spec",
+        "pod updates may not change fields other than `spec.containers[*].image`,"
+          + "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only "
+          + "additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to "
+          + "be set to 1 if it was previously negative)"))
+  }
+
+  private func comparableSpec(_ spec: JSONValue?) -> JSONValue {
+    var spec = spec ?? .null
+    for key in ["activeDeadlineSeconds", "tolerations"] { spec[key] = nil }
+    let gated = !(old?.at("spec", "schedulingGates")?.arrayValue ?? []).isEmpty
+    if gated {
+      for key in ["schedulingGates", "nodeSelector", "affinity"] { spec[key] = nil }
+    }
+    for list in ["containers", "initContainers"] {
+      guard case .array(var containers) = spec[list] else { continue }
+      for index in containers.indices { containers[index]["image"] = nil }
+      spec[list] = .array(containers)
+    }
+    return spec
+  }
+}
