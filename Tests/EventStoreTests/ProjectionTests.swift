@@ -70,6 +70,25 @@ import Testing
     }
   }
 
+  @Test func whatIsDurableLagsBehindWhatIsWritten() throws {
+    try withProjectionFolder { folder in
+      let model = ProjectionModel(seed: 11, transactions: 2_100)
+      do {
+        let (projection, _) = try openProjection(folder)
+        try projection.write(batch: Array(model.batches[..<1500]))
+        #expect(projection.meta.appliedIndex == 1501)
+        #expect(projection.durableIndex == 0)
+        try projection.write(batch: Array(model.batches[1500..<2050]))
+        #expect(projection.durableIndex == 2051)
+        try projection.write(batch: Array(model.batches[2050...]))
+        #expect(projection.durableIndex == 2051)
+        try projection.sync()
+        #expect(projection.durableIndex == 2101)
+      }
+      #expect(try openProjection(folder).projection.durableIndex == 2101)
+    }
+  }
+
   @Test func oldRequestsAreForgottenLikeInTheState() throws {
     try withProjectionFolder { folder in
       let (projection, _) = try openProjection(folder)

@@ -4,6 +4,22 @@ import Glibc
 import Keyspace
 
 extension Projection {
+  /// Makes what was written survive a loss of power.
+  ///
+  /// SQLite in WAL mode with `synchronous = NORMAL` syncs around checkpoints only. Syncing its
+  /// write-ahead log between them makes the transactions in it durable.
+  ///
+  /// - Throws: after which the database is not to be used any more, as a failed sync is never
+  ///   retried.
+  public func sync() throws(ProjectionError) {
+    let log = path + "-wal"
+    if FileManager.default.fileExists(atPath: log) { try Self.synchronize(log) }
+    try Self.synchronize(path)
+    try Self.synchronize((path as NSString).deletingLastPathComponent)
+    durableIndex = meta.appliedIndex
+    unsyncedEntries = 0
+  }
+
   /// Copies the database as it is now into a new file at `path`, e.g. to send it to a peer.
   public func snapshot(to path: String) throws(ProjectionError) {
     try connection.backUp(to: path)

@@ -4,6 +4,10 @@ extension Projection {
   /// How many requests `KeyspaceState` remembers.
   private static let rememberedRequests: Int64 = 100_000
 
+  /// After how many entries the database is synced. Rarely, as the log is synced for each write
+  /// and the two share a disk.
+  private static let syncEntries = 2_000
+
   /// Writes what was applied, in order, in one transaction. Batches of entries that the
   /// projection already has are skipped, so a replay after a crash may begin anywhere before.
   ///
@@ -30,6 +34,8 @@ extension Projection {
     meta.appliedTerm = last.term
     meta.revision = last.revision
     meta.stateHash = last.stateHash
+    unsyncedEntries += new.count
+    if unsyncedEntries >= Self.syncEntries { try sync() }
   }
 
   private func write(_ applied: AppliedBatch) throws(ProjectionError) {

@@ -20,6 +20,10 @@ public final class Projection {
   let connection: SQLiteConnection
   /// What the last write left.
   public internal(set) var meta: ProjectionMeta
+  /// What is written up to here survives a loss of power; the log must keep what comes after.
+  public internal(set) var durableIndex: UInt64 = 0
+  /// Entries since then.
+  var unsyncedEntries = 0
   var nextRequest: Int64
   let statements: Statements
 
@@ -81,6 +85,7 @@ public final class Projection {
       forgetRequest: try connection.prepare("DELETE FROM requests WHERE sequence = ?"),
       setMeta: try connection.prepare(
         "UPDATE meta SET applied_index = ?, applied_term = ?, revision = ?, state_hash = ?"))
+    try sync()
   }
 
   /// Bytes of the database in use.

@@ -156,7 +156,7 @@ final class ProjectionWriter: @unchecked Sendable {
     while !monitor.withLock({ failed }), let projection {
       do {
         try projection.write(batch: batch)
-        didWrite(projection.meta)
+        didWrite(projection)
         return
       } catch .noSpace(let reason) {
         logger.error("the projection waits for space", metadata: ["error": "\(reason)"])
@@ -170,13 +170,15 @@ final class ProjectionWriter: @unchecked Sendable {
     }
   }
 
-  private func didWrite(_ meta: ProjectionMeta) {
+  private func didWrite(_ projection: Projection) {
+    let meta = projection.meta
     monitor.withLock {
       written = meta
       monitor.broadcast()
     }
     statistics.update(checkpoint: meta.appliedIndex)
-    report(.checkpointed(meta.appliedIndex))
+    // The log may forget only what would survive a loss of power here.
+    report(.checkpointed(projection.durableIndex))
   }
 
   private func prune() {
@@ -201,10 +203,10 @@ final class ProjectionWriter: @unchecked Sendable {
   private func installNow(
     path: String, index: LogIndex, term: Term
   ) -> Result<KeyspaceState, InstallProblem> {
-    guard let current = projection else {
+    // No reference may stay: one that is closed later would remove the new file's write-ahead log.
+    guard let target = projection?.path else {
       return .failure(InstallProblem(description: "the projection is closed", isFatal: false))
     }
-    let target = current.path
     do {
       let received = try Projection.meta(of: path)
       guard received.appliedIndex == index, received.appliedTerm == term else {
@@ -230,7 +232,7 @@ final class ProjectionWriter: @unchecked Sendable {
       projection = opened.projection
       if let problem { return .failure(problem) }
       let state = try opened.projection.loadCurrent().restored()
-      didWrite(opened.projection.meta)
+      didWrite(opened.projection)
       return .success(state)
     } catch {
       return .failure(
