@@ -110,7 +110,8 @@ let package = Package(
     .target(
       name: "LocalCluster",
       dependencies: [
-        "ClusterConfiguration", "KubernetesClient", "PodNetwork", nio, nioPosix, logging,
+        "ClusterConfiguration", "KubernetesClient", "KubernetesAPI", "JSONDocument", "PodNetwork",
+        nio, nioPosix, .product(name: "NIOConcurrencyHelpers", package: "swift-nio"), logging,
       ]),
     // What people look at a cluster with.
     .target(
@@ -149,7 +150,12 @@ let package = Package(
     .testTarget(name: "ServiceProxyTests", dependencies: ["ServiceProxy", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
     .testTarget(name: "KubeletTests", dependencies: ["Kubelet", "ContainerRuntime", "PodNetwork", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
     .testTarget(name: "ControlPlaneTests", dependencies: ["ControlPlane", "ClusterConfiguration", "APIServer", "KubernetesClient", "EventStore"]),
-    .testTarget(name: "LocalClusterTests", dependencies: ["LocalCluster", "ClusterConfiguration", "KubernetesClient"]),
+    .testTarget(
+      name: "LocalClusterTests",
+      dependencies: [
+        "LocalCluster", "ClusterConfiguration", "KubernetesClient", nio, nioPosix,
+        .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+      ]),
     .testTarget(name: "LogToolsTests", dependencies: ["LogTools", "Keyspace", "JSONDocument"]),
     .testTarget(
       name: "ClusterToolsTests", dependencies: ["ClusterTools", "ClusterConfiguration"]),

@@ -58,3 +58,13 @@ public struct ProcessIdentity: Sendable, Hashable {
     return identity
   }
 }
+
+extension ProcessIdentity {
+  /// The process with this number, also one that has ended and was not reaped yet.
+  public static func existing(pid: Int32) -> ProcessIdentity? {
+    guard pid > 0, let stat = try? AtomicFile.read("/proc/\(pid)/stat"),
+      let parsed = parse(stat: stat)
+    else { return nil }
+    return ProcessIdentity(pid: pid, startTime: parsed.startTime)
+  }
+}

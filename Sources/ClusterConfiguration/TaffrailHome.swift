@@ -29,6 +29,10 @@ public struct TaffrailHome: Sendable, Hashable {
 
   /// The data folder of a server.
   public func serverFolder(_ id: Int) -> String { "\(path)/server-\(id)" }
+  /// What `tools/images/build` made, for every node.
+  public var imagesFolder: String { "\(path)/images" }
+  /// The configuration that the running processes were started with.
+  public var runningConfiguration: String { "\(runFolder)/cluster.conf" }
   public func nodeFolder(_ name: String) -> String { "\(path)/nodes/\(name)" }
   public func logFile(_ process: String) -> String { "\(logsFolder)/\(process).log" }
   public func pidFile(_ process: String) -> String { "\(runFolder)/\(process).pid" }
@@ -77,12 +81,6 @@ public struct TaffrailHome: Sendable, Hashable {
         message: "is damaged; expected 16 hexadecimal digits as in the folders of the servers")
     }
     return identifier
-  }
-
-  /// Five characters of the identifier, for names that must be short, such as those of network
-  /// devices (at most 15 bytes on Linux).
-  public func shortIdentifier() throws -> String {
-    String(Self.hexadecimal(try clusterIdentifier()).prefix(5))
   }
 
   /// Removes the folder with all state.

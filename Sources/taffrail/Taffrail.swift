@@ -12,6 +12,7 @@ struct Taffrail: AsyncParsableCommand {
       """,
     version: "taffrail 0.1.0 (Kubernetes 1.36)",
     subcommands: [
+      UpCommand.self, DownCommand.self, SuperviseCommand.self, EndpointCommand.self,
       ServerCommand.self, ClusterCommand.self, LogCommand.self, BenchCommand.self,
     ])
 }

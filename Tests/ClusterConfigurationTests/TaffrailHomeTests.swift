@@ -49,7 +49,6 @@ struct TaffrailHomeTests {
     let identifier = try home.clusterIdentifier()
     try home.prepare()
     #expect(try home.clusterIdentifier() == identifier)
-    #expect(try home.shortIdentifier().count == 5)
     #expect(try fileMode(home.pkiFolder) == 0o700)
   }
 
