@@ -37,6 +37,9 @@ struct RequestInfo: Sendable, Hashable {
     default: return
     }
     isResource = true
+    // The old way to watch, before there was a parameter for it.
+    let isOldWatch = segments.first == "watch" && segments.count > 1
+    if isOldWatch { segments.removeFirst() }
     if segments.first == "namespaces", segments.count >= 2 {
       // `namespaces/x/pods` is inside x; `namespaces/x` and its subresources are x itself.
       let isNamespaceItself =
@@ -54,11 +57,11 @@ struct RequestInfo: Sendable, Hashable {
     case .PATCH: verb = "patch"
     case .DELETE: verb = name.isEmpty ? "deletecollection" : "delete"
     case .GET, .HEAD:
-      let isWatch = request.query.isTrue("watch")
+      let isWatch = isOldWatch || request.query.isTrue("watch")
       if name.isEmpty {
         verb = isWatch ? "watch" : "list"
       } else {
-        verb = isWatch && subresource.isEmpty ? "watch" : "get"
+        verb = isOldWatch && subresource.isEmpty ? "watch" : "get"
       }
     default: break
     }

@@ -6,13 +6,13 @@ import NIOCore
 /// What a watch asks for.
 public struct WatchRequest: Sendable {
   public var selection: ListSelection
-  /// Send the present state first, and say where it ends.
-  public var sendInitialEvents: Bool
-  /// Whether the caller said so, as opposed to watching without a resource version.
+  /// Send the present state first, and say where it ends; `nil` leaves it to the resource
+  /// version: none or 0 begins with the present state, without a mark at its end.
+  public var sendInitialEvents: Bool?
   public var allowBookmarks: Bool
 
   public init(
-    selection: ListSelection, sendInitialEvents: Bool = false, allowBookmarks: Bool = false
+    selection: ListSelection, sendInitialEvents: Bool? = nil, allowBookmarks: Bool = false
   ) {
     self.selection = selection
     self.sendInitialEvents = sendInitialEvents
@@ -64,7 +64,8 @@ extension Registry {
   ) async throws(APIStatus) -> Watch {
     let selection = request.selection
     let version = selection.resourceVersion
-    let wantsState = request.sendInitialEvents || version.isEmpty || version == "0"
+    let isUnversioned = version.isEmpty || version == "0"
+    let wantsState = request.sendInitialEvents ?? isUnversioned
     let prefix: Key =
       name.map { key(info, namespace: namespace, name: $0) }
       ?? self.prefix(info, namespace: namespace)
@@ -81,6 +82,8 @@ extension Registry {
         }
         initial.append(WatchChange(kind: .added, source: .object(StoredObject(entry))))
       }
+    } else if isUnversioned {
+      after = try await reader(resourceVersion: version).revision
     } else {
       guard let revision = Revision(version) else { throw .invalidResourceVersion(version) }
       after = revision
@@ -95,7 +98,7 @@ extension Registry {
     let shared = events
     loop.execute {
       if !first.isEmpty { receive(.changes(first, upTo: after)) }
-      if request.sendInitialEvents { receive(.initialEventsEnd(after)) }
+      if request.sendInitialEvents == true { receive(.initialEventsEnd(after)) }
     }
     let pump = WatchPump(loop: loop) { delivery in
       switch delivery {

@@ -8,9 +8,9 @@ extension RequestDispatcher {
     let query = call.request.query
     let request = WatchRequest(
       selection: try selection(call),
-      sendInitialEvents: query["sendInitialEvents"] == "true",
+      sendInitialEvents: query["sendInitialEvents"].map { $0 != "false" && $0 != "0" },
       allowBookmarks: query.isTrue("allowWatchBookmarks"))
-    if request.sendInitialEvents, !request.allowBookmarks {
+    if request.sendInitialEvents == true, !request.allowBookmarks {
       throw APIStatus(
         code: 422, reason: "Invalid",
         message: "ListOptions.meta.k8s.io \"\" is invalid: sendInitialEvents: Forbidden: "
