@@ -157,5 +157,6 @@ public struct InProcessClient: KubernetesClient {
   private static func complete(_ object: inout JSONValue, _ info: ResourceInfo) {
     if object["kind"] == nil { object["kind"] = .string(info.kind) }
     if object["apiVersion"] == nil { object["apiVersion"] = .string(info.apiVersion) }
+    FieldValidation.prune(&object, resource: info)
   }
 }

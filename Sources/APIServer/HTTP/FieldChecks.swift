@@ -3,9 +3,28 @@ import KubernetesAPI
 
 /// Fields that the catalogue does not know, and members that are there twice.
 enum FieldChecks {
-  /// Removes unknown fields; tells of them as the call wishes.
+  /// Removes unknown fields and tells of them as the call wishes.
+  ///
+  /// - Throws: 400 where a value has the wrong type, and for anything unknown or repeated where
+  ///   validation is strict.
   static func apply(
     to object: inout JSONValue, info: ResourceInfo, duplicates: [String], context: RequestContext
   ) throws(APIStatus) {
+    let findings = FieldValidation.prune(&object, resource: info)
+    if let mismatch = findings.mismatch {
+      throw FieldValidation.decodingError(mismatch, resource: info)
+    }
+    switch context.fieldValidation {
+    case .ignore: break
+    case .strict:
+      if let failure = FieldValidation.strictError(
+        findings, duplicates: duplicates, resource: info)
+      {
+        throw failure
+      }
+    case .warn:
+      for duplicate in duplicates { context.warnings.add("duplicate field \"\(duplicate)\"") }
+      for message in findings.messages { context.warnings.add(message) }
+    }
   }
 }

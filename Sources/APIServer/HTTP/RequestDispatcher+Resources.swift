@@ -12,6 +12,8 @@ extension RequestDispatcher {
     var resource: ResourceInfo
     var representation: Representation
     var context: RequestContext
+    /// What a table carries besides its cells.
+    var includeObject = TablePrinter.IncludeObject.metadata
 
     var namespace: String? { resource.namespaced && !info.namespace.isEmpty ? info.namespace : nil }
   }
@@ -36,14 +38,22 @@ extension RequestDispatcher {
       guard subresource.verbs.contains(info.verb) else { throw .methodNotAllowed }
     } else {
       guard resource.verbs.contains(info.verb) else { throw .methodNotAllowed }
+      let needsName = info.verb == "update" || info.verb == "patch"
+      if needsName && info.name.isEmpty || info.verb == "create" && !info.name.isEmpty {
+        throw .methodNotAllowed
+      }
       if info.verb == "create", resource.namespaced, info.namespace.isEmpty {
         throw .methodNotAllowed
       }
     }
     let representation = try Representation(accept: request.headers.first(name: "accept"))
-    let call = ResourceCall(
+    var call = ResourceCall(
       request: request, info: info, resource: resource, representation: representation,
       context: try context(request, user: user, impersonator: impersonator))
+    if representation.transform == .table {
+      call.includeObject = try TablePrinter.IncludeObject(
+        parsing: request.query["includeObject"] ?? "")
+    }
     var response: APIResponse
     if !info.subresource.isEmpty {
       response = try await answerSubresource(call)

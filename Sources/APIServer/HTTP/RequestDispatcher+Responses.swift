@@ -128,13 +128,10 @@ extension RequestDispatcher {
     _ objects: [JSONValue], _ call: ResourceCall, revision: String, continueToken: String,
     remainingCount: Int?
   ) -> JSONValue {
-    var table = TablePrinter.table(
-      objects: objects, resource: call.resource,
-      includeObject: call.request.query["includeObject"] ?? "Metadata",
-      resourceVersion: revision, continue: continueToken, now: WallClock.seconds())
-    if let remainingCount, !continueToken.isEmpty {
-      table.set(JSONValue(remainingCount), at: "metadata", "remainingItemCount")
-    }
-    return table
+    TablePrinter.table(
+      objects: objects, resource: call.resource, includeObject: call.includeObject,
+      resourceVersion: revision, continue: continueToken,
+      remainingItemCount: continueToken.isEmpty ? nil : remainingCount.map(Int64.init),
+      now: Timestamp(milliseconds: Int64(WallClock.milliseconds())))
   }
 }
