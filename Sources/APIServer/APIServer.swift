@@ -193,6 +193,7 @@ public final class APIServer: Sendable {
   /// Stops listening, ends the watches and closes the connections.
   public func shutdown() async {
     background.cancel()
+    await background.value
     await listener.stop()
     handler.stop()
     try? await group.shutdownGracefully()

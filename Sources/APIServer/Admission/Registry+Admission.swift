@@ -16,6 +16,13 @@ extension Registry {
   func admitCreateEarly(
     _ object: inout JSONValue, _ info: ResourceInfo, _ context: RequestContext
   ) async throws(APIStatus) {
+    if info.resource == "certificatesigningrequests" {
+      // Who asks is what the server knows, not what the request says.
+      let user = RequestDispatcher.describe(context.user)
+      for field in ["username", "uid", "groups", "extra"] {
+        object.set(user[field], at: "spec", field)
+      }
+    }
     if info.isPods {
       if configuration.isEnabled(AdmissionPlugin.priority) {
         try admitPriority(&object, info)

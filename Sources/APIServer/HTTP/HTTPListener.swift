@@ -9,7 +9,12 @@ import NIOSSL
 final class HTTPListener: Sendable {
   private let channels: [any Channel]
 
-  private init(channels: [any Channel]) { self.channels = channels }
+  private let connections: OpenConnections
+
+  private init(channels: [any Channel], connections: OpenConnections) {
+    self.channels = channels
+    self.connections = connections
+  }
 
   var boundAddresses: [SocketAddress] { channels.compactMap(\.localAddress) }
 
@@ -18,6 +23,7 @@ final class HTTPListener: Sendable {
     group: any EventLoopGroup, limits: HTTPRequestHandler.Limits,
     responder: @escaping RequestResponder
   ) async throws -> HTTPListener {
+    let connections = OpenConnections()
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 1024)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -25,8 +31,10 @@ final class HTTPListener: Sendable {
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
+          guard connections.add(channel) else { throw ChannelError.ioOnClosedChannel }
           try configure(
-            channel, tls: tls, verifier: verifier, limits: limits, responder: responder)
+            channel, connections: connections, tls: tls, verifier: verifier, limits: limits,
+            responder: responder)
         }
       }
     var channels: [any Channel] = []
@@ -38,11 +46,12 @@ final class HTTPListener: Sendable {
       for channel in channels { try? await channel.close() }
       throw error
     }
-    return HTTPListener(channels: channels)
+    return HTTPListener(channels: channels, connections: connections)
   }
 
   private static func configure(
-    _ channel: any Channel, tls: NIOSSLContext, verifier: ClientCertificates,
+    _ channel: any Channel, connections: OpenConnections, tls: NIOSSLContext,
+    verifier: ClientCertificates,
     limits: HTTPRequestHandler.Limits, responder: @escaping RequestResponder
   ) throws {
     let peer = channel.eventLoop.makePromise(of: PeerIdentity.self)
@@ -71,7 +80,9 @@ final class HTTPListener: Sendable {
       h2ChannelConfigurator: { channel in
         channel.eventLoop.makeCompletedFuture {
           try settle(channel)
-          try configureHTTP2(channel, peer: identity, limits: limits, responder: responder)
+          try configureHTTP2(
+            channel, connections: connections, peer: identity, limits: limits,
+            responder: responder)
         }
       },
       http1ChannelConfigurator: { channel in
@@ -81,14 +92,15 @@ final class HTTPListener: Sendable {
             withPipeliningAssistance: true, withErrorHandling: true)
           try channel.pipeline.syncOperations.addHandler(
             HTTPRequestHandler(
-              responder: responder, peer: identity, isHTTP2: false, limits: limits))
+              responder: responder, peer: identity, isHTTP2: false, limits: limits,
+              connections: connections))
         }
       }
     ).whenFailure { _ in channel.close(promise: nil) }
   }
 
   private static func configureHTTP2(
-    _ channel: any Channel, peer: EventLoopFuture<PeerIdentity>,
+    _ channel: any Channel, connections: OpenConnections, peer: EventLoopFuture<PeerIdentity>,
     limits: HTTPRequestHandler.Limits, responder: @escaping RequestResponder
   ) throws {
     // client-go multiplexes every informer over one connection and cancels watches freely: the
@@ -114,14 +126,18 @@ final class HTTPListener: Sendable {
       stream.eventLoop.makeCompletedFuture {
         try stream.pipeline.syncOperations.addHandler(HTTP2FramePayloadToHTTP1ServerCodec())
         try stream.pipeline.syncOperations.addHandler(
-          HTTPRequestHandler(responder: responder, peer: peer, isHTTP2: true, limits: limits))
+          HTTPRequestHandler(
+            responder: responder, peer: peer, isHTTP2: true, limits: limits,
+            connections: connections))
       }
     }
     try channel.pipeline.syncOperations.addHandler(ConnectionErrorHandler())
   }
 
+  /// Returns once nothing is open and nobody works on an answer any more.
   func stop() async {
     for channel in channels { try? await channel.close() }
+    await connections.stop()
   }
 }
 

@@ -35,6 +35,7 @@ final class HTTPRequestHandler: ChannelInboundHandler {
   private let limits: Limits
   private let peer: EventLoopFuture<PeerIdentity>
   private let isHTTP2: Bool
+  private let connections: OpenConnections
   private var state = State.idle
   private var timeout: Scheduled<Void>?
   private var task: Task<Void, Never>?
@@ -42,12 +43,13 @@ final class HTTPRequestHandler: ChannelInboundHandler {
 
   init(
     responder: @escaping RequestResponder, peer: EventLoopFuture<PeerIdentity>, isHTTP2: Bool,
-    limits: Limits
+    limits: Limits, connections: OpenConnections
   ) {
     self.responder = responder
     self.peer = peer
     self.isHTTP2 = isHTTP2
     self.limits = limits
+    self.connections = connections
   }
 
   func channelActive(context: ChannelHandlerContext) {
@@ -110,8 +112,13 @@ final class HTTPRequestHandler: ChannelInboundHandler {
       let request = APIRequest(head: head, body: body, peer: identity)
       let version = head.version
       let isHead = head.method == .HEAD
-      _ = context
+      let connections = handler.connections
+      guard connections.beginTask() else {
+        context.close(promise: nil)
+        return
+      }
       handler.task = Task {
+        defer { connections.endTask() }
         let response = await responder(request)
         let stream: ResponseStream? =
           if case .stream = response.body {

@@ -50,6 +50,7 @@ extension RequestDispatcher {
     var call = ResourceCall(
       request: request, info: info, resource: resource, representation: representation,
       context: try context(request, user: user, impersonator: impersonator))
+    if let deprecation = resource.deprecation { call.context.warnings.add(deprecation) }
     if representation.transform == .table {
       call.includeObject = try TablePrinter.IncludeObject(
         parsing: request.query["includeObject"] ?? "")

@@ -66,9 +66,17 @@ extension Registry {
     let reader = store.current()
     let type = plan.object.at("spec", "type")?.stringValue ?? "ClusterIP"
     if type == "ExternalName" {
-      for field in ["clusterIP", "clusterIPs"] { plan.object.set(nil, at: "spec", field) }
+      for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
+        plan.object.set(nil, at: "spec", field)
+      }
     } else {
       try allocateAddress(&plan, old: old, reader)
+      if plan.object.at("spec", "ipFamilies") == nil {
+        plan.object.set(["IPv4"], at: "spec", "ipFamilies")
+      }
+      if plan.object.at("spec", "ipFamilyPolicy") == nil {
+        plan.object.set("SingleStack", at: "spec", "ipFamilyPolicy")
+      }
     }
     if type == "NodePort" || type == "LoadBalancer" {
       try allocateNodePorts(&plan, old: old, type: type, reader)

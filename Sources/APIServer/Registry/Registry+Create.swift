@@ -56,7 +56,8 @@ extension Registry {
     let stored = storageForm(object, info)
     var plan = WritePlan(
       key: key, object: stored, compares: compares, mutations: [], verb: "create")
-    return try await commitWithAllocations(&plan, info, old: nil, context)
+    return try served(
+      try await commitWithAllocations(&plan, info, old: nil, context), info)
   }
 
   /// One write: the object, and what goes with it in the same transaction.
@@ -212,9 +213,26 @@ extension Registry {
   }
 
   private func finishCreate(_ object: inout JSONValue, _ info: ResourceInfo) {
+    if info.gvr == .jobs { Self.generateSelector(of: &object) }
     guard info.isPods else { return }
     object.set("Pending", at: "status", "phase")
     object.set(.string(QualityOfService.of(pod: object)), at: "status", "qosClass")
+  }
+
+  /// Jobs find their pods by a label that nobody else can have.
+  private static func generateSelector(of job: inout JSONValue) {
+    guard job.at("spec", "manualSelector") != true else { return }
+    let labels = [
+      ("batch.kubernetes.io/controller-uid", job.uid),
+      ("batch.kubernetes.io/job-name", job.name), ("controller-uid", job.uid),
+      ("job-name", job.name),
+    ]
+    for (key, value) in labels {
+      job.set(.string(value), at: "spec", "template", "metadata", "labels", key)
+    }
+    job.set(
+      .string(job.uid), at: "spec", "selector", "matchLabels",
+      "batch.kubernetes.io/controller-uid")
   }
 
   /// The object as it is stored: in the storage version of its resource.

@@ -37,6 +37,16 @@ extension Registry {
     _ info: ResourceInfo, namespace: String?, name: String, options: DeletionOptions = .init(),
     context: RequestContext
   ) async throws(APIStatus) -> DeletionResult {
+    var options = options
+    if info.orphansByDefault, options.propagationPolicy == nil {
+      options.propagationPolicy = "Orphan"
+      if info.gvr == .jobs {
+        context.warnings.add(
+          "child pods are preserved by default when jobs are deleted; set "
+            + "propagationPolicy=Background to remove them or set propagationPolicy=Orphan to "
+            + "suppress this warning")
+      }
+    }
     let key = key(info, namespace: namespace, name: name)
     var failure: APIStatus = .conflict(info.gvr, name: name, APIStatus.modified)
     for attempt in 0..<8 {

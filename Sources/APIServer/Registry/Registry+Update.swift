@@ -182,6 +182,8 @@ extension Registry {
     for (name, _) in old.objectValue ?? JSONObject() where !ignored.contains(name) {
       if new[name] == nil { isChanged = true }
     }
+    // A deployment hands its annotations on, so that they count as desired state.
+    if info.gvr == .deployments, new.annotations != old.annotations { isChanged = true }
     guard isChanged else { return }
     let generation = old.at("metadata", "generation")?.intValue ?? 0
     new.set(.int(generation &+ 1), at: "metadata", "generation")

@@ -6,6 +6,22 @@ extension ResourceInfo {
   var isNamespaces: Bool { group.isEmpty && resource == "namespaces" }
   var isServices: Bool { group.isEmpty && resource == "services" }
 
+  /// Kinds whose dependents stay by default, as they did when these kinds were new.
+  var orphansByDefault: Bool {
+    gvr == .jobs || group.isEmpty && resource == "replicationcontrollers"
+  }
+
+  /// What clients are told that still use this.
+  var deprecation: String? {
+    guard group.isEmpty else { return nil }
+    switch resource {
+    case "endpoints":
+      return "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
+    case "componentstatuses": return "v1 ComponentStatus is deprecated in v1.19+"
+    default: return nil
+    }
+  }
+
   /// Nodes register with their status; events and a few others have none to wipe.
   var keepsStatusOnCreate: Bool { group.isEmpty && resource == "nodes" }
 
@@ -40,4 +56,8 @@ extension ResourceInfo {
     "resourceclaims.resource.k8s.io", "resourceclaimtemplates.resource.k8s.io",
     "storageclasses.storage.k8s.io", "csidrivers.storage.k8s.io",
   ]
+}
+
+extension GroupVersionResource {
+  static let jobs = Self(group: "batch", resource: "jobs")
 }
