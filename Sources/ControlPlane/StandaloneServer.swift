@@ -2,7 +2,6 @@ import APIServer
 import ClusterConfiguration
 import EventStore
 import Foundation
-import JSONDocument
 import Logging
 
 /// One replica and an API server from flags alone, without a cluster.conf: for trying things out
@@ -68,7 +67,7 @@ public struct StandaloneServer: Sendable {
           kubeletClientKeyPath: keys.kubeletClient.key, kubeletCAPath: keys.authority,
           disabledAdmissionPlugins: disabledAdmissionPlugins, allowPrivileged: allowPrivileged,
           anonymousAuth: anonymousAuth),
-        store: replica, clusterStatus: { Self.status(of: await replica.status()) },
+        store: replica, clusterStatus: { await ServerStatus.json(of: replica) },
         logger: logger)
       while !api.isReady { try await Task.sleep(for: .milliseconds(10)) }
       let address = api.boundAddresses.first ?? .init(host: host, port: port)
@@ -79,15 +78,5 @@ public struct StandaloneServer: Sendable {
       await replica.shutdown()
       throw error
     }
-  }
-
-  private static func status(of status: ReplicaStatus?) -> JSONValue {
-    guard let status else { return ["replicas": []] }
-    return [
-      "id": .int(Int64(clamping: status.id)), "role": .string("\(status.role)"),
-      "term": .int(Int64(clamping: status.term)),
-      "revision": .int(Int64(clamping: status.revision)),
-      "applied": .int(Int64(clamping: status.applied)), "keys": JSONValue(status.keyCount),
-    ]
   }
 }

@@ -10,10 +10,16 @@ struct ServerCommand: AsyncParsableCommand {
     abstract: "Run one server: a replica of the store, an API server, controllers and a scheduler.")
 
   @OptionGroup var options: ConfigurationOptions
+  @OptionGroup(title: "Without a cluster.conf") var standalone: StandaloneOptions
   @Option(help: "Which of cluster.conf's servers this is.")
-  var id: Int
+  var id: Int?
 
   func run() async throws {
+    if standalone.standalone {
+      try await standalone.run()
+      return
+    }
+    guard let id else { throw ValidationError("--id N must say which of the servers this is") }
     let (configuration, home) = try options.load()
     let logger = Logger(label: "taffrail.server-\(id)")
     try await Server(configuration: configuration, home: home, id: id, logger: logger).run {
