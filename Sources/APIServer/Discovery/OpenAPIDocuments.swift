@@ -8,13 +8,14 @@ final class OpenAPIDocuments: Sendable {
   private let cache = Mutex<[String: [UInt8]]>([:])
 
   var index: [UInt8] { cached("index") { OpenAPI.v3Index().serialized() } }
-  var v2: [UInt8] { cached("v2") { OpenAPI.v2().serialized() } }
+  var v2: [UInt8] { cached("v2") { OpenAPI.v2() } }
 
   func document(group: String, version: String) -> [UInt8]? {
-    guard !Catalogue.shared.resources(group: group, version: version).isEmpty else { return nil }
-    return cached("\(group)/\(version)") {
-      OpenAPI.v3(group: group, version: version).serialized()
-    }
+    let name = "\(group)/\(version)"
+    if let bytes = cache.withLock({ $0[name] }) { return bytes }
+    guard let bytes = OpenAPI.v3(group: group, version: version) else { return nil }
+    cache.withLock { $0[name] = bytes }
+    return bytes
   }
 
   private func cached(_ name: String, make: () -> [UInt8]) -> [UInt8] {

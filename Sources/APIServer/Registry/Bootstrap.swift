@@ -129,7 +129,10 @@ struct Bootstrap: Sendable {
 
   /// Each server notes under a key of its own that it is there; each writes the union.
   private func reconcileEndpoints() async throws(APIStatus) {
-    guard !configuration.advertiseAddress.isEmpty else { return }
+    // An address of this machine's own leads nobody to this server.
+    guard !configuration.advertiseAddress.isEmpty,
+      !configuration.advertiseAddress.hasPrefix("127.")
+    else { return }
     let now = WallClock.seconds()
     let prefix = Key("apiservers/")
     let key = Key("apiservers/\(configuration.advertiseAddress):\(configuration.advertisePort)")
