@@ -146,6 +146,12 @@ final class CoreRunner: @unchecked Sendable {
       snapshot.answer("it is not needed any more")
       return
     }
+    // Term and vote first: after a crash, a state of a later term than the log knows of would be
+    // taken for damage, and a leader of an earlier term could be answered wrongly.
+    guard surroundings.writer.flush() else {
+      snapshot.answer("the log can't be written")
+      return
+    }
     let swapped = surroundings.projector.install(
       path: snapshot.path, index: snapshot.index, term: snapshot.term)
     let keyspace: KeyspaceState

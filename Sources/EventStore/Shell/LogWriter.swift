@@ -18,8 +18,8 @@ final class LogWriter: @unchecked Sendable {
     case persist(ReplicaActions.Persist)
     /// Removes segments wholly below this index.
     case removeSegments(before: LogIndex)
-    /// Runs on the log's thread, between two batches.
-    case run(@Sendable (LogWriter) -> Void)
+    /// Runs on the log's thread, between two batches; with `nil` where the log is lost.
+    case run(@Sendable (LogWriter?) -> Void)
   }
 
   /// Persist batches on their way; the core bounds them by its own bound of unapplied bytes.
@@ -61,11 +61,26 @@ final class LogWriter: @unchecked Sendable {
     let problem = NIOLockedValueBox<String?>("the log's thread has stopped")
     let isPosted = mailbox.post(
       .run { writer in
-        problem.withLockedValue { $0 = writer.resetNow(toIndex: index, term: term) }
+        if let writer {
+          problem.withLockedValue { $0 = writer.resetNow(toIndex: index, term: term) }
+        }
         done.signal()
       })
     if isPosted { done.wait() }
     return problem.withLockedValue { $0 }
+  }
+
+  /// Waits until all that was posted before is durable; false where the log is lost.
+  func flush() -> Bool {
+    let done = DispatchSemaphore(value: 0)
+    let isDurable = NIOLockedValueBox(false)
+    let isPosted = mailbox.post(
+      .run { writer in
+        isDurable.withLockedValue { $0 = writer != nil }
+        done.signal()
+      })
+    if isPosted { done.wait() }
+    return isDurable.withLockedValue { $0 }
   }
 
   /// Finishes what waits, then ends the thread.
@@ -76,21 +91,26 @@ final class LogWriter: @unchecked Sendable {
   }
 
   private func run() {
-    while let work = mailbox.takeAll(untilNanoseconds: spaceGuard.nextCheck) {
-      checkSpace()
+    // Once the log is lost nothing is written any more, but whoever waits is answered.
+    var isLost = false
+    while let work = mailbox.takeAll(untilNanoseconds: isLost ? nil : spaceGuard.nextCheck) {
+      if !isLost { checkSpace() }
       var batches: [ReplicaActions.Persist] = []
+      func finish() {
+        if !isLost { isLost = !persist(&batches) }
+      }
       for item in work {
         switch item {
         case .persist(let batch): batches.append(batch)
         case .removeSegments(let index):
-          guard persist(&batches) else { return }
-          removeSegments(before: index)
+          finish()
+          if !isLost { removeSegments(before: index) }
         case .run(let body):
-          guard persist(&batches) else { return }
-          body(self)
+          finish()
+          body(isLost ? nil : self)
         }
       }
-      guard persist(&batches) else { return }
+      finish()
     }
   }
 
