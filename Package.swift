@@ -157,6 +157,8 @@ let package = Package(
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
       ]),
     .testTarget(name: "LogToolsTests", dependencies: ["LogTools", "Keyspace", "JSONDocument"]),
+    // Drives the built executable, so it depends on it and on nothing else.
+    .testTarget(name: "EndToEndTests", dependencies: ["taffrail"]),
     .testTarget(
       name: "ClusterToolsTests", dependencies: ["ClusterTools", "ClusterConfiguration"]),
     .testTarget(

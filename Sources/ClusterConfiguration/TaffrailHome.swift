@@ -41,8 +41,12 @@ public struct TaffrailHome: Sendable, Hashable {
   ///
   /// - Throws: `HomeError`, also where the folder holds something else's files.
   public func prepare() throws {
+    try AtomicFile.createFolder(path)
+    // Servers may be started at once by hand, before there is anything.
+    let lock = try FileLock.wait(path: "\(path)/.lock")
+    defer { withExtendedLifetime(lock) {} }
     if !exists, let entries = try? FileManager.default.contentsOfDirectory(atPath: path),
-      !entries.isEmpty
+      entries.contains(where: { $0 != ".lock" })
     {
       throw HomeError(
         path: path,
@@ -50,7 +54,6 @@ public struct TaffrailHome: Sendable, Hashable {
           "is not empty and holds no cluster; set TAFFRAIL_HOME or dataFolder to a new folder"
       )
     }
-    try AtomicFile.createFolder(path)
     for folder in [pkiFolder, logsFolder, runFolder] {
       try AtomicFile.createFolder(folder)
     }

@@ -43,9 +43,18 @@ public struct Server: Sendable {
     let api = try await APIServer.start(
       configuration: try apiConfiguration(keys: keys), store: replica,
       clusterStatus: { await ServerStatus.json(of: replica) }, logger: logger)
+    let rootCertificate = try String(contentsOfFile: keys.authority, encoding: .utf8)
+    let reconcilers = Task { [id] in
+      await Reconcilers(
+        registry: api.registry, identity: "server-\(id)", rootCertificate: rootCertificate,
+        logger: logger
+      ).run()
+    }
     logger.info("serving", metadata: ["address": "\(api.boundAddresses)"])
     await untilStopped()
     logger.info("stopping")
+    reconcilers.cancel()
+    _ = await reconcilers.result
     await api.shutdown()
     await replica.shutdown()
   }

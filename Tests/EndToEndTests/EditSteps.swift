@@ -9,7 +9,7 @@ enum Edits {
       "created")
 
     // A watch shows each of the following changes once.
-    let log = cluster.home + "/watch.txt"
+    let log = cluster.root + "/watch.txt"
     let watch = Process()
     watch.executableURL = URL(fileURLWithPath: "/bin/sh")
     watch.arguments = [
@@ -67,7 +67,7 @@ enum Edits {
       "kind: ConfigMap", "a: \"3\"", "tier: front")
     cluster.kubectl("get", "configmap", "edits", "-n", "demo", "-o", "json").expect(
       #""kind": "ConfigMap""#)
-    let editor = cluster.home + "/editor.sh"
+    let editor = cluster.root + "/editor.sh"
     try "#!/bin/sh\nsed -i 's/tier: front/tier: back/' \"$1\"\n".write(
       toFile: editor, atomically: true, encoding: .utf8)
     _ = shell.run(["chmod", "+x", editor])

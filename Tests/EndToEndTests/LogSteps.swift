@@ -45,7 +45,7 @@ enum LogReading {
     log("list", "--since", "yesterday-ish").expect("--since", status: 64)
 
     // --follow shows what comes.
-    let follow = cluster.home + "/follow.txt"
+    let follow = cluster.root + "/follow.txt"
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/bin/sh")
     process.arguments = [

@@ -11,13 +11,13 @@ enum LeaderLoss {
     let before = cluster.shell.run(["kubectl"] + pods + [identity]).output
 
     // A loop of kubectl goes on while leaders die: an error must be gone within one second.
-    let loop = cluster.home + "/loop.txt"
+    let loop = cluster.root + "/loop.txt"
     let script = Process()
     script.executableURL = URL(fileURLWithPath: "/bin/sh")
     script.arguments = [
       "-c",
       """
-      while [ ! -e \(cluster.home)/stop-loop ]; do
+      while [ ! -e \(cluster.root)/stop-loop ]; do
         kubectl get nodes -o name > /dev/null 2>>\(loop) && continue
         sleep 1
         kubectl get nodes -o name > /dev/null 2>>\(loop) || echo FAILED-TWICE >> \(loop)
@@ -34,7 +34,7 @@ enum LeaderLoss {
       drill.expect("killed", "new leader", "first write", "caught up", "every acknowledged write")
       print(drill.output)
     }
-    FileManager.default.createFile(atPath: cluster.home + "/stop-loop", contents: nil)
+    FileManager.default.createFile(atPath: cluster.root + "/stop-loop", contents: nil)
     script.waitUntilExit()
     let errors = (try? String(contentsOfFile: loop, encoding: .utf8)) ?? ""
     #expect(!errors.contains("FAILED-TWICE"), "\(errors)")
@@ -45,14 +45,14 @@ enum LeaderLoss {
 enum TotalLoss {
   static func run(_ cluster: TestCluster) throws {
     // Writes go on until every server is dead; what was acknowledged must be there afterwards.
-    let acknowledged = cluster.home + "/acknowledged.txt"
+    let acknowledged = cluster.root + "/acknowledged.txt"
     let writer = Process()
     writer.executableURL = URL(fileURLWithPath: "/bin/sh")
     writer.arguments = [
       "-c",
       """
       i=0
-      while [ ! -e \(cluster.home)/stop-writer ]; do
+      while [ ! -e \(cluster.root)/stop-writer ]; do
         kubectl create configmap loss-$i --from-literal=i=$i > /dev/null 2>&1 \
           && echo loss-$i >> \(acknowledged)
         i=$((i+1))
@@ -68,7 +68,7 @@ enum TotalLoss {
     }
     for (_, process) in try cluster.serverProcesses() { kill(process, SIGKILL) }
     _ = cluster.kubectlUntil("get", "--raw", "/readyz", timeoutSeconds: 30) { $0.output == "ok" }
-    FileManager.default.createFile(atPath: cluster.home + "/stop-writer", contents: nil)
+    FileManager.default.createFile(atPath: cluster.root + "/stop-writer", contents: nil)
     writer.waitUntilExit()
     let names = try String(contentsOfFile: acknowledged, encoding: .utf8).split(separator: "\n")
     let present = Set(

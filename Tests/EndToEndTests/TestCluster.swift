@@ -4,19 +4,22 @@ import Testing
 /// A cluster of three servers and two nodes in a folder of its own, driven through the commands
 /// that people use.
 struct TestCluster: Sendable {
+  /// Holds cluster.conf and what the test itself writes.
+  let root: String
   let home: String
   let shell: Shell
   let repository: String
   let binary: String
-  var configuration: String { home + "/cluster.conf" }
+  var configuration: String { root + "/cluster.conf" }
 
   init() throws {
     repository = FileManager.default.currentDirectoryPath
     binary =
       ProcessInfo.processInfo.environment["TAFFRAIL_BINARY"]
       ?? repository + "/.build/release/taffrail"
-    home = "/tmp/taffrail-test-\(UUID().uuidString.prefix(8).lowercased())"
-    try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
+    root = "/tmp/taffrail-test-\(UUID().uuidString.prefix(8).lowercased())"
+    home = root + "/home"
+    try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
     shell = Shell(environment: [
       "TAFFRAIL_HOME": home, "KUBECONFIG": home + "/kubeconfig", "TAFFRAIL_BINARY": binary,
     ])
@@ -54,7 +57,10 @@ struct TestCluster: Sendable {
   }
 
   func up() -> CommandResult {
-    shell.run([binary, "up", "--config", configuration], timeoutSeconds: 180)
+    let images =
+      ProcessInfo.processInfo.environment["TAFFRAIL_IMAGES"] ?? repository + "/.build/images"
+    return shell.run(
+      [binary, "up", "--config", configuration, "--images", images], timeoutSeconds: 180)
   }
 
   func down() -> CommandResult {
