@@ -25,7 +25,9 @@ actor TestCluster {
       peers: (1...3).filter { $0 != id }.map {
         .init(id: $0, host: "127.0.0.1", port: ports[$0] ?? 0)
       },
-      listenPort: 0, tls: try authority.issue("peer-\(id)"))
+      listenPort: 0, tls: try authority.issue("peer-\(id)"),
+      // The tests' events are dated 2023.
+      retention: .init(milliseconds: 0, bytes: 0))
     adjust(&configuration)
     return configuration
   }

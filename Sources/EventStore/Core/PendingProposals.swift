@@ -10,6 +10,8 @@ struct PendingProposals: Sendable {
     var deadline: Int
     /// When it was last sent to a leader.
     var sentAt = 0
+    /// Once it was sent more than once, an earlier one may be in the log.
+    var attempts = 0
   }
 
   private var byID: [UInt64: Proposal] = [:]
@@ -93,11 +95,13 @@ struct PendingProposals: Sendable {
     unsent = []
     return ids.compactMap { id in
       byID[id]?.sentAt = now
+      byID[id]?.attempts += 1
       return byID[id]
     }
   }
 
   mutating func putBack(_ proposals: some Sequence<Proposal>) {
+    for proposal in proposals { byID[proposal.id]?.attempts -= 1 }
     unsent = proposals.map(\.id) + unsent
   }
 

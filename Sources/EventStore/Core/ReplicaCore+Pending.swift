@@ -68,7 +68,8 @@ extension ReplicaCore {
     for requestID in requestIDs {
       for proposal in proposals.remove(requestID: requestID) {
         switch reason {
-        case .noSpace: complete(proposal, .failure(Self.noSpace))
+        case .noSpace:
+          complete(proposal, .failure(proposal.attempts > 1 ? Self.unknown : Self.noSpace))
         }
       }
     }
@@ -169,6 +170,11 @@ extension ReplicaCore {
     raft.status.leader == 0
       ? "no leader: a majority of the replicas is not reachable"
       : "replica \(raft.status.leader) leads, but did not answer in time"
+  }
+
+  /// The last attempt was refused, but an earlier one may have been appended.
+  private static var unknown: StoreError {
+    .unavailable("the leader's disk is full; whether this was written before is not known")
   }
 
   static var noSpace: StoreError {
