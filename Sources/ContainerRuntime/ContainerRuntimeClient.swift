@@ -117,9 +117,13 @@ public final class ContainerRuntimeClient: RuntimeService {
     }
   }
 
-  public func listPodSandboxes() async throws(ContainerRuntimeError) -> [PodSandbox] {
+  public func listPodSandboxes(podUID: String?) async throws(ContainerRuntimeError)
+    -> [PodSandbox]
+  {
     try await call("ListPodSandbox") {
-      try await runtime.listPodSandbox(.init(), options: options()).items
+      var request = Runtime_V1_ListPodSandboxRequest()
+      if let podUID { request.filter.labelSelector = [RuntimeLabel.podUID: podUID] }
+      return try await runtime.listPodSandbox(request, options: options()).items
     }
   }
 
@@ -162,9 +166,11 @@ public final class ContainerRuntimeClient: RuntimeService {
     }
   }
 
-  public func listContainers() async throws(ContainerRuntimeError) -> [Container] {
+  public func listContainers(podUID: String?) async throws(ContainerRuntimeError) -> [Container] {
     try await call("ListContainers") {
-      try await runtime.listContainers(.init(), options: options()).containers
+      var request = Runtime_V1_ListContainersRequest()
+      if let podUID { request.filter.labelSelector = [RuntimeLabel.podUID: podUID] }
+      return try await runtime.listContainers(request, options: options()).containers
     }
   }
 

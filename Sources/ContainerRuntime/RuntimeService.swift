@@ -1,39 +1,40 @@
 /// What the node agent asks of a container runtime: the Container Runtime Interface, v1.
 ///
-/// Calls throw `ContainerRuntimeError`. They are idempotent where the interface says so: stopping
+/// Calls throw `ContainerRuntimeError` and nothing else. They are idempotent where the interface says so: stopping
 /// or removing what is already stopped or gone succeeds.
 public protocol RuntimeService: Sendable {
-  func version() async throws(ContainerRuntimeError) -> RuntimeVersion
+  func version() async throws -> RuntimeVersion
 
   /// Nil when the runtime and its network are ready; otherwise what is missing.
-  func readiness() async throws(ContainerRuntimeError) -> String?
+  func readiness() async throws -> String?
 
-  func runPodSandbox(_ config: PodSandboxConfig) async throws(ContainerRuntimeError) -> String
-  func stopPodSandbox(id: String) async throws(ContainerRuntimeError)
-  func removePodSandbox(id: String) async throws(ContainerRuntimeError)
-  func podSandboxStatus(id: String) async throws(ContainerRuntimeError) -> PodSandboxStatus
-  func listPodSandboxes() async throws(ContainerRuntimeError) -> [PodSandbox]
+  func runPodSandbox(_ config: PodSandboxConfig) async throws -> String
+  func stopPodSandbox(id: String) async throws
+  func removePodSandbox(id: String) async throws
+  func podSandboxStatus(id: String) async throws -> PodSandboxStatus
+  /// `podUID` nil: of all pods.
+  func listPodSandboxes(podUID: String?) async throws -> [PodSandbox]
 
   func createContainer(
     _ config: ContainerConfig, in sandbox: String, _ sandboxConfig: PodSandboxConfig
   )
-    async throws(ContainerRuntimeError) -> String
-  func startContainer(id: String) async throws(ContainerRuntimeError)
+    async throws -> String
+  func startContainer(id: String) async throws
 
   /// Sends the image's stop signal and, after `timeoutSeconds`, SIGKILL; returns when the
   /// container has stopped.
-  func stopContainer(id: String, timeoutSeconds: Int) async throws(ContainerRuntimeError)
-  func removeContainer(id: String) async throws(ContainerRuntimeError)
-  func listContainers() async throws(ContainerRuntimeError) -> [Container]
-  func containerStatus(id: String) async throws(ContainerRuntimeError) -> ContainerStatus
+  func stopContainer(id: String, timeoutSeconds: Int) async throws
+  func removeContainer(id: String) async throws
+  func listContainers(podUID: String?) async throws -> [Container]
+  func containerStatus(id: String) async throws -> ContainerStatus
 
   /// Runs a command in a container and collects its output (containerd keeps at most 16 MB).
   func execSync(id: String, command: [String], timeoutSeconds: Int)
-    async throws(ContainerRuntimeError) -> ExecSyncResponse
+    async throws -> ExecSyncResponse
 
   /// Nil when the runtime does not hold the image.
-  func imageStatus(_ image: String) async throws(ContainerRuntimeError) -> Image?
-  func listImages() async throws(ContainerRuntimeError) -> [Image]
+  func imageStatus(_ image: String) async throws -> Image?
+  func listImages() async throws -> [Image]
 }
 
 public typealias PodSandboxConfig = Runtime_V1_PodSandboxConfig

@@ -14,6 +14,6 @@ struct Taffrail: AsyncParsableCommand {
     subcommands: [
       UpCommand.self, DownCommand.self, SuperviseCommand.self, EndpointCommand.self,
       ServerCommand.self, ClusterCommand.self, LogCommand.self, BenchCommand.self,
-      SimulateCommand.self,
+      SimulateCommand.self, KubeletCommand.self,
     ])
 }
