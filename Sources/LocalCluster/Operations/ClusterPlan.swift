@@ -108,7 +108,10 @@ public struct ClusterPlan: Sendable {
         "--kubeconfig", keys.kubeconfig, "--root", runtime.kubeletDirectory,
         "--runtime", runtime.endpoint, "--pod-cidr", node.podRange.description,
         "--serving-cert", keys.serving.certificate, "--serving-key", keys.serving.key,
-        "--client-ca", pki.authority,
+        "--client-ca", pki.authority, "--cluster-cidr", configuration.podRange.description,
+        "--cgroup-root", runtime.cgroupParent, "--node-labels",
+        node.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+          .joined(separator: ","),
       ])
   }
 
