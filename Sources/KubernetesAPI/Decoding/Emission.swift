@@ -45,6 +45,10 @@ struct Emission: Sendable {
         return Field(dropsZero: !written, fill: written ? .value(.null) : nil)
       case .quantity, .intOrString, .any, .anyObject: return Field(dropsZero: false)
       case nil:
+        // Selectors are pointers even where they are required.
+        if target.shortName == "LabelSelector", !writtenObjects.contains(key) {
+          return Field(dropsZero: false)
+        }
         let root =
           !type.kinds.isEmpty
           && (field.name == "spec" || field.name == "status" || field.name == "metadata")

@@ -93,7 +93,9 @@ extension FieldValidation {
         value = .null
         for (key, member) in members {
           var member = member.isNull ? Self.zero(of: element) : member
-          try self.value(&member, element, owner: owner, field: field, path: "\(path).\(key)")
+          // Go's messages leave out the keys of maps of plain values.
+          let place = element.typeID == nil ? path : "\(path).\(key)"
+          try self.value(&member, element, owner: owner, field: field, path: place)
           members[key] = member
         }
         value = .object(members)

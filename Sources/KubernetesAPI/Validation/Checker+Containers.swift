@@ -6,6 +6,10 @@ extension Validation.Checker {
     if containers.isEmpty { add(.required("\(field).containers")) }
     var names: Set<String> = []
     var hostPorts: Set<String> = []
+    for (index, container) in containers.enumerated() {
+      self.container(
+        container, "\(field).containers[\(index)]", spec: spec, volumeNames, &names, &hostPorts)
+    }
     for (index, container) in (spec["initContainers"]?.arrayValue ?? []).enumerated() {
       let place = "\(field).initContainers[\(index)]"
       self.container(container, place, spec: spec, volumeNames, &names, &hostPorts)
@@ -16,10 +20,6 @@ extension Validation.Checker {
           .forbidden(
             "\(place).\(key)", "may not be set for init containers without restartPolicy=Always"))
       }
-    }
-    for (index, container) in containers.enumerated() {
-      self.container(
-        container, "\(field).containers[\(index)]", spec: spec, volumeNames, &names, &hostPorts)
     }
   }
 

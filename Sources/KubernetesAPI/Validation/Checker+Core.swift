@@ -165,12 +165,17 @@ extension Validation.Checker {
   }
 
   mutating func event() {
-    let reference = object["involvedObject"] ?? object["regarding"]
-    let wanted = reference?["namespace"]?.stringValue ?? ""
-    let namespace = value("metadata.namespace")?.stringValue ?? ""
-    let field = object["involvedObject"] != nil ? "involvedObject.namespace" : "regarding.namespace"
-    if wanted.isEmpty ? namespace != "default" && namespace != "kube-system" : wanted != namespace {
-      add(.invalid(field, .string(wanted), "does not match event.namespace"))
+    if let reference = object["involvedObject"], object["eventTime"]?.stringValue == nil {
+      let wanted = reference["namespace"]?.stringValue ?? ""
+      let namespace = value("metadata.namespace")?.stringValue ?? ""
+      let matches =
+        wanted.isEmpty
+        ? namespace == "default" || namespace == "kube-system" : wanted == namespace
+      if !matches {
+        add(
+          .invalid(
+            "involvedObject.namespace", .string(wanted), "does not match event.namespace"))
+      }
     }
     guard resource.group == "events.k8s.io", isCreate else { return }
     required(object["eventTime"], "eventTime")

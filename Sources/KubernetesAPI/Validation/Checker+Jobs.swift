@@ -82,8 +82,12 @@ extension Validation.Checker {
     oneOf(spec?["podReplacementPolicy"], "\(field).podReplacementPolicy", replacements)
     podTemplate(at: "\(field).template", spec?["template"])
     let policy = spec?.at("template", "spec", "restartPolicy")
-    if let policy, !Self.jobPolicies.contains(policy) {
-      // Upstream names the failing policy together with what a Job may have.
+    if policy == "Always" {
+      // Which is the default, so that nothing was given.
+      add(
+        .required(
+          "\(field).template.spec.restartPolicy", "valid values: \"OnFailure\", \"Never\""))
+    } else if let policy, !Self.jobPolicies.contains(policy) {
       add(
         .notSupported(
           "\(field).template.spec.restartPolicy", policy, ["OnFailure", "Never"]))

@@ -22,7 +22,7 @@ extension Validation.Checker {
     let metadata = object["metadata"]
     let name = metadata?["name"]?.stringValue ?? ""
     let generateName = metadata?["generateName"]?.stringValue ?? ""
-    if !generateName.isEmpty {
+    if !generateName.isEmpty, name.isEmpty {
       // What is appended may end a name that can't end as it stands.
       let stem = generateName.hasSuffix("-") ? String(generateName.dropLast()) + "a" : generateName
       add(nameProblems(stem), "metadata.generateName", .string(generateName))
@@ -39,8 +39,6 @@ extension Validation.Checker {
       } else {
         add(NameRules.dns1123Label(namespace), "metadata.namespace", .string(namespace))
       }
-    } else if !namespace.isEmpty {
-      add(.forbidden("metadata.namespace", "not allowed on this type"))
     }
     if let generation = metadata?["generation"]?.intValue, generation < 0 {
       notNegative(metadata?["generation"], "metadata.generation")

@@ -38,12 +38,6 @@ extension Validation.Checker {
         add(NameRules.dns1123Label(name), "\(field).\(key)", .string(name))
       }
     }
-    if let grace = spec["terminationGracePeriodSeconds"]?.intValue, grace < 0 {
-      add(
-        .invalid(
-          "\(field).terminationGracePeriodSeconds", .int(grace),
-          "must be greater than or equal to 0"))
-    }
     if let deadline = spec["activeDeadlineSeconds"]?.intValue,
       !(1...Int64(Int32.max)).contains(deadline)
     {
@@ -51,9 +45,6 @@ extension Validation.Checker {
         .invalid(
           "\(field).activeDeadlineSeconds", .int(deadline),
           "must be between 1 and 2147483647, inclusive"))
-    }
-    for (index, secret) in (spec["imagePullSecrets"]?.arrayValue ?? []).enumerated() {
-      _ = required(secret["name"], "\(field).imagePullSecrets[\(index)].name")
     }
     for (index, alias) in (spec["hostAliases"]?.arrayValue ?? []).enumerated() {
       let place = "\(field).hostAliases[\(index)]"

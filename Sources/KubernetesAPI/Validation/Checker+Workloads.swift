@@ -23,7 +23,16 @@ extension Validation.Checker {
             "spec.selector", selector, controller == "StatefulSet" ? "" : "invalid label selector"))
       }
     } else {
-      add(.required("spec.selector"))
+      if controller == "DaemonSet" {
+        add(.invalid("spec.selector", [:], emptySelector))
+      } else {
+        add(.required("spec.selector"))
+      }
+      // A selector that is missing matches no template.
+      add(
+        .invalid(
+          "spec.template.metadata.labels", value("spec.template.metadata.labels") ?? .null,
+          "`selector` does not match template `labels`"))
     }
     template(controller: controller, matching: selectorIsValid ? selector : nil)
   }
@@ -182,7 +191,6 @@ extension Validation.Checker {
     }
     notNegative(value("spec.replicas"), "spec.replicas")
     notNegative(value("spec.minReadySeconds"), "spec.minReadySeconds")
-    notNegative(value("spec.revisionHistoryLimit"), "spec.revisionHistoryLimit")
     notNegative(value("spec.ordinals.start"), "spec.ordinals.start")
     let service = value("spec.serviceName")?.stringValue ?? ""
     if isCreate, !service.isEmpty {
