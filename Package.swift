@@ -143,7 +143,7 @@ let package = Package(
       dependencies: ["ClusterConfiguration", x509, asn1, crypto]),
     .testTarget(name: "KubernetesClientTests", dependencies: ["KubernetesClient", "KubernetesAPI", "JSONDocument", nio, nioPosix, nioSSL, nioHTTP1, x509, crypto]),
     .testTarget(name: "APIServerTests", dependencies: ["APIServer", "ClusterConfiguration", "EventStore", "Keyspace", "KubernetesAPI", "JSONDocument", "KubernetesClient"]),
-    .testTarget(name: "ControllerManagerTests", dependencies: ["ControllerManager", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
+    .testTarget(name: "ControllerManagerTests", dependencies: ["ControllerManager", "Scheduler", "ControlPlane", "KubernetesClient", "KubernetesAPI", "JSONDocument", logging]),
     .testTarget(name: "SchedulerTests", dependencies: ["Scheduler", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
     .testTarget(name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime", "PodNetwork"]),
     .testTarget(name: "PodNetworkTests", dependencies: ["PodNetwork", "JSONDocument"]),

@@ -12,7 +12,7 @@ extension DeploymentPlanner {
   func status(with new: ReplicaSetFacts?) -> JSONValue {
     let old = object["status"] ?? [:]
     var status = old
-    func set(_ key: String, _ count: Int) { status[key] = count == 0 ? nil : JSONValue(count) }
+    func set(_ key: String, _ count: Int) { status[key] = count == 0 ? nil : .int(Int64(count)) }
     let available = replicaSets.reduce(0) { $0 + $1.available }
     status["observedGeneration"] = .int(object.meta.generation)
     set("replicas", replicaSets.reduce(0) { $0 + $1.actual })

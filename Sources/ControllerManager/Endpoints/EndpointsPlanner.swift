@@ -41,7 +41,8 @@ enum EndpointsPlanner {
     object.set(
       isTruncated ? "truncated" : nil, at: "metadata", "annotations", overCapacity)
     object["subsets"] = subsets.isEmpty ? nil : .array(subsets)
-    return object == found ? nil : object
+    if object == found { return nil }
+    return object
   }
 
   private static func text(_ ports: [ServiceEndpoint.Port]) -> String {

@@ -120,14 +120,17 @@ struct ReplicaSetPlanner {
       ("fullyLabeledReplicas", labeled), ("readyReplicas", ready),
       ("availableReplicas", available), ("terminatingReplicas", terminating),
     ] {
-      // Zero is left out, as the API leaves it out; except where it was written as a zero.
-      status[key] =
-        count == 0 && old[key] != 0 && key != "terminatingReplicas"
-        ? nil : JSONValue(count)
+      // Zeros are left out, except where the server's defaults put one.
+      if count > 0 || old[key] == 0 {
+        status[key] = .int(Int64(count))
+      } else {
+        status[key] = nil
+      }
     }
     status["observedGeneration"] = .int(replicaSet.meta.generation)
     status["conditions"] = conditions(old: old, failure: failure)
-    return status == old ? nil : status
+    if status == old { return nil }
+    return status
   }
 
   private func conditions(old: JSONValue, failure: (reason: String, message: String)?)

@@ -60,8 +60,12 @@ public struct Controller<Key: Hashable & Sendable>: Sendable {
   }
 
   private func report(_ error: any Error, _ key: Key) {
-    // Another writer was first: the next try sees what it wrote.
-    if let status = error as? APIStatus, status.code == 409 {
+    // Another writer was first, or the object or its namespace is on the way out: the next try
+    // sees what it did.
+    if let status = error as? APIStatus,
+      status.code == 409 || status.code == 404
+        || status.code == 403 && status.message.hasSuffix("because it is being terminated")
+    {
       logger.debug("\(key): \(error)")
     } else {
       logger.warning("\(key): \(error)")
