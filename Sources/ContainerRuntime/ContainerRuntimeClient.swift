@@ -68,15 +68,31 @@ public final class ContainerRuntimeClient: RuntimeService {
     }
   }
 
+  /// Like `call`, for calls that change nothing: repeated when the connection broke under one.
+  private func read<Answer>(
+    _ operation: String, _ body: () async throws -> Answer
+  ) async throws(ContainerRuntimeError) -> Answer {
+    for _ in 0..<2 {
+      do {
+        return try await body()
+      } catch {
+        guard let error = error as? RPCError, error.code == .unavailable else {
+          throw ContainerRuntimeError(error, operation: operation)
+        }
+      }
+    }
+    return try await call(operation, body)
+  }
+
   public func version() async throws(ContainerRuntimeError) -> RuntimeVersion {
-    try await call("Version") {
+    try await read("Version") {
       let answer = try await runtime.version(.init(), options: options(.seconds(10)))
       return RuntimeVersion(name: answer.runtimeName, version: answer.runtimeVersion)
     }
   }
 
   public func readiness() async throws(ContainerRuntimeError) -> String? {
-    try await call("Status") {
+    try await read("Status") {
       let answer = try await runtime.status(.init(), options: options(.seconds(10)))
       return answer.status.conditions.first { !$0.status }
         .map { "\($0.type) is false: \($0.reason): \($0.message)" }
@@ -110,7 +126,7 @@ public final class ContainerRuntimeClient: RuntimeService {
   }
 
   public func podSandboxStatus(id: String) async throws(ContainerRuntimeError) -> PodSandboxStatus {
-    try await call("PodSandboxStatus") {
+    try await read("PodSandboxStatus") {
       var request = Runtime_V1_PodSandboxStatusRequest()
       request.podSandboxID = id
       return try await runtime.podSandboxStatus(request, options: options()).status
@@ -120,7 +136,7 @@ public final class ContainerRuntimeClient: RuntimeService {
   public func listPodSandboxes(podUID: String?) async throws(ContainerRuntimeError)
     -> [PodSandbox]
   {
-    try await call("ListPodSandbox") {
+    try await read("ListPodSandbox") {
       var request = Runtime_V1_ListPodSandboxRequest()
       if let podUID { request.filter.labelSelector = [RuntimeLabel.podUID: podUID] }
       return try await runtime.listPodSandbox(request, options: options()).items
@@ -167,7 +183,7 @@ public final class ContainerRuntimeClient: RuntimeService {
   }
 
   public func listContainers(podUID: String?) async throws(ContainerRuntimeError) -> [Container] {
-    try await call("ListContainers") {
+    try await read("ListContainers") {
       var request = Runtime_V1_ListContainersRequest()
       if let podUID { request.filter.labelSelector = [RuntimeLabel.podUID: podUID] }
       return try await runtime.listContainers(request, options: options()).containers
@@ -175,7 +191,7 @@ public final class ContainerRuntimeClient: RuntimeService {
   }
 
   public func containerStatus(id: String) async throws(ContainerRuntimeError) -> ContainerStatus {
-    try await call("ContainerStatus") {
+    try await read("ContainerStatus") {
       var request = Runtime_V1_ContainerStatusRequest()
       request.containerID = id
       return try await runtime.containerStatus(request, options: options()).status
@@ -197,7 +213,7 @@ public final class ContainerRuntimeClient: RuntimeService {
   }
 
   public func imageStatus(_ image: String) async throws(ContainerRuntimeError) -> Image? {
-    try await call("ImageStatus") {
+    try await read("ImageStatus") {
       var request = Runtime_V1_ImageStatusRequest()
       request.image.image = image
       let answer = try await images.imageStatus(request, options: options())
@@ -206,7 +222,7 @@ public final class ContainerRuntimeClient: RuntimeService {
   }
 
   public func listImages() async throws(ContainerRuntimeError) -> [Image] {
-    try await call("ListImages") {
+    try await read("ListImages") {
       try await images.listImages(.init(), options: options()).images
     }
   }
