@@ -68,8 +68,8 @@ public final class ContainerRuntimeClient: RuntimeService {
     }
   }
 
-  /// Like `call`, for calls that change nothing: repeated when the connection broke under one.
-  private func read<Answer>(
+  /// Like `call`, for calls that may be made twice: repeated when the connection broke under one.
+  private func idempotent<Answer>(
     _ operation: String, _ body: () async throws -> Answer
   ) async throws(ContainerRuntimeError) -> Answer {
     for _ in 0..<2 {
@@ -85,14 +85,14 @@ public final class ContainerRuntimeClient: RuntimeService {
   }
 
   public func version() async throws(ContainerRuntimeError) -> RuntimeVersion {
-    try await read("Version") {
+    try await idempotent("Version") {
       let answer = try await runtime.version(.init(), options: options(.seconds(10)))
       return RuntimeVersion(name: answer.runtimeName, version: answer.runtimeVersion)
     }
   }
 
   public func readiness() async throws(ContainerRuntimeError) -> String? {
-    try await read("Status") {
+    try await idempotent("Status") {
       let answer = try await runtime.status(.init(), options: options(.seconds(10)))
       return answer.status.conditions.first { !$0.status }
         .map { "\($0.type) is false: \($0.reason): \($0.message)" }
@@ -110,7 +110,7 @@ public final class ContainerRuntimeClient: RuntimeService {
   }
 
   public func stopPodSandbox(id: String) async throws(ContainerRuntimeError) {
-    try await call("StopPodSandbox") {
+    try await idempotent("StopPodSandbox") {
       var request = Runtime_V1_StopPodSandboxRequest()
       request.podSandboxID = id
       _ = try await runtime.stopPodSandbox(request, options: options())
@@ -118,7 +118,7 @@ public final class ContainerRuntimeClient: RuntimeService {
   }
 
   public func removePodSandbox(id: String) async throws(ContainerRuntimeError) {
-    try await call("RemovePodSandbox") {
+    try await idempotent("RemovePodSandbox") {
       var request = Runtime_V1_RemovePodSandboxRequest()
       request.podSandboxID = id
       _ = try await runtime.removePodSandbox(request, options: options())
@@ -126,7 +126,7 @@ public final class ContainerRuntimeClient: RuntimeService {
   }
 
   public func podSandboxStatus(id: String) async throws(ContainerRuntimeError) -> PodSandboxStatus {
-    try await read("PodSandboxStatus") {
+    try await idempotent("PodSandboxStatus") {
       var request = Runtime_V1_PodSandboxStatusRequest()
       request.podSandboxID = id
       return try await runtime.podSandboxStatus(request, options: options()).status
@@ -136,7 +136,7 @@ public final class ContainerRuntimeClient: RuntimeService {
   public func listPodSandboxes(podUID: String?) async throws(ContainerRuntimeError)
     -> [PodSandbox]
   {
-    try await read("ListPodSandbox") {
+    try await idempotent("ListPodSandbox") {
       var request = Runtime_V1_ListPodSandboxRequest()
       if let podUID { request.filter.labelSelector = [RuntimeLabel.podUID: podUID] }
       return try await runtime.listPodSandbox(request, options: options()).items
@@ -165,7 +165,7 @@ public final class ContainerRuntimeClient: RuntimeService {
 
   public func stopContainer(id: String, timeoutSeconds: Int) async throws(ContainerRuntimeError) {
     let timeoutSeconds = min(max(timeoutSeconds, 0), 1 << 31)
-    try await call("StopContainer") {
+    try await idempotent("StopContainer") {
       var request = Runtime_V1_StopContainerRequest()
       request.containerID = id
       request.timeout = Int64(timeoutSeconds)
@@ -175,7 +175,7 @@ public final class ContainerRuntimeClient: RuntimeService {
   }
 
   public func removeContainer(id: String) async throws(ContainerRuntimeError) {
-    try await call("RemoveContainer") {
+    try await idempotent("RemoveContainer") {
       var request = Runtime_V1_RemoveContainerRequest()
       request.containerID = id
       _ = try await runtime.removeContainer(request, options: options())
@@ -183,7 +183,7 @@ public final class ContainerRuntimeClient: RuntimeService {
   }
 
   public func listContainers(podUID: String?) async throws(ContainerRuntimeError) -> [Container] {
-    try await read("ListContainers") {
+    try await idempotent("ListContainers") {
       var request = Runtime_V1_ListContainersRequest()
       if let podUID { request.filter.labelSelector = [RuntimeLabel.podUID: podUID] }
       return try await runtime.listContainers(request, options: options()).containers
@@ -191,7 +191,7 @@ public final class ContainerRuntimeClient: RuntimeService {
   }
 
   public func containerStatus(id: String) async throws(ContainerRuntimeError) -> ContainerStatus {
-    try await read("ContainerStatus") {
+    try await idempotent("ContainerStatus") {
       var request = Runtime_V1_ContainerStatusRequest()
       request.containerID = id
       return try await runtime.containerStatus(request, options: options()).status
@@ -213,7 +213,7 @@ public final class ContainerRuntimeClient: RuntimeService {
   }
 
   public func imageStatus(_ image: String) async throws(ContainerRuntimeError) -> Image? {
-    try await read("ImageStatus") {
+    try await idempotent("ImageStatus") {
       var request = Runtime_V1_ImageStatusRequest()
       request.image.image = image
       let answer = try await images.imageStatus(request, options: options())
@@ -222,7 +222,7 @@ public final class ContainerRuntimeClient: RuntimeService {
   }
 
   public func listImages() async throws(ContainerRuntimeError) -> [Image] {
-    try await read("ListImages") {
+    try await idempotent("ListImages") {
       try await images.listImages(.init(), options: options()).images
     }
   }

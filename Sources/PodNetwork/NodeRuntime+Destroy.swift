@@ -50,7 +50,7 @@ extension NodeRuntime {
     let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
     return entries.compactMap { entry in
       guard let id = pid_t(entry), id != getpid(),
-        let data = FileManager.default.contents(atPath: "/proc/\(entry)/cmdline")
+        let data = KernelFile.read("/proc/\(entry)/cmdline")
       else { return nil }
       let arguments = data.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
       let found = zip(arguments, arguments.dropFirst()).contains { $0 == pair[0] && $1 == pair[1] }
@@ -71,7 +71,7 @@ extension NodeRuntime {
 
   /// A zombie whose parent has not waited for it counts as gone.
   private func isRunning(_ id: pid_t) -> Bool {
-    guard let data = FileManager.default.contents(atPath: "/proc/\(id)/stat") else { return false }
+    guard let data = KernelFile.read("/proc/\(id)/stat") else { return false }
     let text = String(decoding: data, as: UTF8.self)
     guard let end = text.lastIndex(of: ")") else { return false }
     return !text[end...].dropFirst(2).hasPrefix("Z")
@@ -105,7 +105,7 @@ extension NodeRuntime {
   private func cgroupProcesses() -> [pid_t] {
     var ids: Set<pid_t> = []
     for folder in cgroupFolders().flatMap(foldersBelow) {
-      guard let data = FileManager.default.contents(atPath: "\(folder)/cgroup.procs") else {
+      guard let data = KernelFile.read("\(folder)/cgroup.procs") else {
         continue
       }
       for line in data.split(separator: UInt8(ascii: "\n")) {
@@ -141,7 +141,7 @@ extension NodeRuntime {
   private func unmount() throws {
     // A mount may lie upon another, and unmounting one may uncover the next.
     for _ in 0..<10 {
-      let data = FileManager.default.contents(atPath: "/proc/self/mountinfo") ?? Data()
+      let data = KernelFile.read("/proc/self/mountinfo") ?? []
       let points = MountTable.mountPoints(
         below: [directory, runDirectory], mountInfo: String(decoding: data, as: UTF8.self))
       if points.isEmpty { return }

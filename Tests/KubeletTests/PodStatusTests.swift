@@ -188,12 +188,6 @@ private func at(_ seconds: Int64) -> Timestamp { Timestamp(milliseconds: seconds
   func expansion(text: String, expected: String) {
     #expect(VariableExpansion.expand(text, ["A": "1"]) == expected)
   }
-
-  @Test func base64() {
-    #expect(Base64.decode("aGk=") == Array("hi".utf8))
-    #expect(Base64.decode("") == [])
-    #expect(Base64.decode("a*") == nil)
-  }
 }
 
 @Suite struct VolumeWriterTests {

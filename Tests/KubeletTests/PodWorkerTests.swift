@@ -22,7 +22,7 @@ private func sandbox(_ id: String = "s", ready: Bool = true, attempt: Int = 0)
 }
 
 private func container(
-  _ name: String = "main", _ state: ObservedPod.Container.State, attempt: Int = 0, exit: Int = 0,
+  _ state: ObservedPod.Container.State, name: String = "main", attempt: Int = 0, exit: Int = 0,
   started: Int64 = 1, finished: Int64? = nil, sandbox: String = "s"
 ) -> ObservedPod.Container {
   .init(
@@ -80,13 +80,13 @@ private func container(
     ]
     var observed = ObservedPod(sandboxes: [sandbox()])
     #expect(steps(spec, observed) == [.start(container: "a", attempt: 0)])
-    observed.containers = [container("a", .running)]
+    observed.containers = [container(.running, name: "a")]
     #expect(steps(spec, observed) == [])
-    observed.containers = [container("a", .exited, finished: 2)]
+    observed.containers = [container(.exited, name: "a", finished: 2)]
     #expect(steps(spec, observed) == [.start(container: "b", attempt: 0)])
-    observed.containers.append(container("b", .exited, exit: 1, finished: 3))
+    observed.containers.append(container(.exited, name: "b", exit: 1, finished: 3))
     #expect(steps(spec, observed) == [.start(container: "b", attempt: 1)])
-    observed.containers.append(container("b", .exited, attempt: 1, finished: 4))
+    observed.containers.append(container(.exited, name: "b", attempt: 1, finished: 4))
     #expect(steps(spec, observed) == [.start(container: "main", attempt: 0)])
   }
 
@@ -95,7 +95,8 @@ private func container(
       "initContainers": [["name": "side", "restartPolicy": "Always"]],
       "containers": [["name": "main"]],
     ]
-    let observed = ObservedPod(sandboxes: [sandbox()], containers: [container("side", .running)])
+    let observed = ObservedPod(
+      sandboxes: [sandbox()], containers: [container(.running, name: "side")])
     #expect(steps(spec, observed) == [])
     #expect(steps(spec, observed, started: ["side"]) == [.start(container: "main", attempt: 0)])
   }
@@ -166,7 +167,7 @@ private func container(
       ).steps
     }
     var observed = ObservedPod(
-      sandboxes: [sandbox()], containers: [container(.running), container("side", .running)])
+      sandboxes: [sandbox()], containers: [container(.running), container(.running, name: "side")])
     #expect(
       plan(observed) == [
         .kill(

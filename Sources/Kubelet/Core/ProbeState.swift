@@ -40,6 +40,9 @@ struct ProbeState: Sendable, Hashable {
     nextAt = startedAt.adding(seconds: initialDelaySeconds)
   }
 
+  /// The container could not be asked: soon again, without a word about its state.
+  mutating func postpone(at now: Timestamp) { nextAt = now.adding(seconds: 1) }
+
   mutating func record(success: Bool, at now: Timestamp) {
     nextAt = now.adding(seconds: periodSeconds)
     streak = success == streakIsSuccess ? streak + 1 : 1

@@ -154,31 +154,3 @@ struct ContainerEnvironment {
     String(name.uppercased().map { $0 == "-" || $0 == "." ? "_" : $0 })
   }
 }
-
-/// Standard base64 (RFC 4648), as Secrets hold it.
-enum Base64 {
-  static func decode(_ text: String) -> [UInt8]? {
-    var result: [UInt8] = []
-    var buffer: UInt32 = 0
-    var bits = 0
-    for byte in text.utf8 {
-      let value: UInt32
-      switch byte {
-      case UInt8(ascii: "A")...UInt8(ascii: "Z"): value = UInt32(byte) - 65
-      case UInt8(ascii: "a")...UInt8(ascii: "z"): value = UInt32(byte) - 97 + 26
-      case UInt8(ascii: "0")...UInt8(ascii: "9"): value = UInt32(byte) - 48 + 52
-      case UInt8(ascii: "+"): value = 62
-      case UInt8(ascii: "/"): value = 63
-      case UInt8(ascii: "="), UInt8(ascii: "\n"), UInt8(ascii: "\r"): continue
-      default: return nil
-      }
-      buffer = (buffer << 6 | value) & 0xff_ffff
-      bits += 6
-      if bits >= 8 {
-        bits -= 8
-        result.append(UInt8(buffer >> UInt32(bits) & 0xff))
-      }
-    }
-    return result
-  }
-}

@@ -57,6 +57,10 @@ extension PodRunner {
     probesInFlight.remove(key)
     defer { signal.set() }
     guard probes[key]?.containerID == state.containerID else { return }
+    if outcome.isUnknown {
+      probes[key]?.postpone(at: .now)
+      return
+    }
     probes[key]?.record(success: outcome.isSuccess, at: .now)
     if !outcome.isSuccess, !isOrphan, !pod.view.isBeingDeleted {
       event(

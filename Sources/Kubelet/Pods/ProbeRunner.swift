@@ -13,6 +13,8 @@ struct ProbeRunner: Sendable {
   struct Outcome: Sendable {
     var isSuccess: Bool
     var message: String
+    /// The container was not asked: this says nothing about it.
+    var isUnknown = false
   }
 
   var runtime: any RuntimeService
@@ -64,7 +66,10 @@ struct ProbeRunner: Sendable {
       let text = String(decoding: (answer.stdout + answer.stderr).prefix(1024), as: UTF8.self)
       return Outcome(isSuccess: answer.exitCode == 0, message: text)
     } catch {
-      return Outcome(isSuccess: false, message: "\(error)")
+      let code = (error as? ContainerRuntimeError)?.code
+      return Outcome(
+        isSuccess: false, message: "\(error)",
+        isUnknown: code == .unavailable || code == .cancelled)
     }
   }
 
