@@ -152,12 +152,19 @@ extension NodeRuntime {
       output: "mounts below \(directory) stay busy; end what uses them and try again")
   }
 
-  /// libcni keeps a result per pod in one folder of the machine; ours carry the network's name.
+  /// libcni keeps a result per pod and plugin chain in one folder of the machine. Ours carry the
+  /// network's name; those of the loopback device, the id of a sandbox that containerd knows.
   private func removeNetworkRecords() {
     let folder = "/var/lib/cni/results"
     for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     where name.hasPrefix("\(networkName)-") {
       unlink("\(folder)/\(name)")
+    }
+    for root in ["\(directory)/containerd", "\(runDirectory)/containerd"] {
+      let sandboxes = "\(root)/io.containerd.grpc.v1.cri/sandboxes"
+      for id in (try? FileManager.default.contentsOfDirectory(atPath: sandboxes)) ?? [] {
+        unlink("\(folder)/cni-loopback-\(id)-lo")
+      }
     }
   }
 }
