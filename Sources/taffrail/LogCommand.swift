@@ -163,6 +163,8 @@ extension LogCommand {
         let header = EventLine.header + (output == .wide ? ["AGENT"] : [])
         print(ColumnText.line(header, widths: EventLine.widths))
       }
+      // Output into a pipe that nobody reads any more ends the program, as it does others.
+      signal(SIGPIPE, SIG_DFL)
       var position: Revision = 0
       var last: [LoggedEvent] = []
       while let page = try next(source, filter, &position) {

@@ -127,7 +127,7 @@ enum BadRequests {
     ).expect("BadRequest", "400")
 
     // Garbage on the API port, on the peer ports and through the endpoint.
-    for port in [17101, 17102, 17103, 17441, 17442, 17443, 16443] {
+    for port in [17101, 17102, 17103, 17443, 17444, 17445, 16443] {
       _ = cluster.shell.run(
         [
           "sh", "-c",

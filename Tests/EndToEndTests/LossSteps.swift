@@ -34,7 +34,7 @@ enum LeaderLoss {
       drill.expect("killed", "new leader", "first write", "caught up", "every acknowledged write")
       print(drill.output)
     }
-    FileManager.default.createFile(atPath: cluster.root + "/stop-loop", contents: nil)
+    _ = FileManager.default.createFile(atPath: cluster.root + "/stop-loop", contents: nil)
     script.waitUntilExit()
     let errors = (try? String(contentsOfFile: loop, encoding: .utf8)) ?? ""
     #expect(!errors.contains("FAILED-TWICE"), "\(errors)")
@@ -68,7 +68,7 @@ enum TotalLoss {
     }
     for (_, process) in try cluster.serverProcesses() { kill(process, SIGKILL) }
     _ = cluster.kubectlUntil("get", "--raw", "/readyz", timeoutSeconds: 30) { $0.output == "ok" }
-    FileManager.default.createFile(atPath: cluster.root + "/stop-writer", contents: nil)
+    _ = FileManager.default.createFile(atPath: cluster.root + "/stop-writer", contents: nil)
     writer.waitUntilExit()
     let names = try String(contentsOfFile: acknowledged, encoding: .utf8).split(separator: "\n")
     let present = Set(

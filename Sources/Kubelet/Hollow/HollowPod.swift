@@ -37,7 +37,7 @@ enum HollowPod {
     func condition(_ type: String, _ holds: Bool) -> JSONValue {
       var condition: JSONValue = [
         "type": .string(type), "status": .string(holds ? "True" : "False"),
-        "lastProbeTime": nil, "lastTransitionTime": time,
+        "lastProbeTime": .null, "lastTransitionTime": time,
       ]
       if !holds, let reason { condition["reason"] = .string(reason) }
       return condition
