@@ -79,7 +79,7 @@ enum Workload {
       $0 != " "
     }
     cluster.kubectl("describe", "pod", String(name), "-n", "demo").expect(
-      "Scheduled", "Pulled", "Created", "Started", "PodScheduled", "hello")
+      "Scheduled", "Pulled", "Created", "Started", "PodScheduled", "of config map 'web'")
     cluster.kubectl("logs", String(name), "-n", "demo").expect("serving as \(name)")
     // -f is cut off by its time limit: it follows until then, and prints what there was.
     cluster.shell.run(
@@ -99,7 +99,7 @@ enum Workload {
       "get", "service", "web", "-n", "demo", "-o", "jsonpath={.spec.clusterIP}"
     ).output
     #expect(address.hasPrefix("10.97."))
-    let fetch = ["busybox", "wget", "-qO-", "-T", "2", "http://\(address)/"]
+    let fetch = ["timeout", "3", "busybox", "wget", "-qO-", "http://\(address)/"]
     func answers(_ prefix: [String]) -> Set<String> {
       var seen: Set<String> = []
       _ = cluster.shell.until(prefix + fetch, timeoutSeconds: 30) { result in
@@ -121,7 +121,7 @@ enum Workload {
     cluster.kubectl(
       "run", "client", "-n", "demo", "--image=taffrail/busybox:1", "--restart=Never",
       "--command", "--", "sh", "-c",
-      "i=0; while [ $i -lt 30 ]; do wget -qO- -T 2 http://\(address)/; i=$((i+1)); done"
+      "i=0; while [ $i -lt 30 ]; do timeout 3 wget -qO- http://\(address)/; i=$((i+1)); done"
     ).expect("pod/client created")
     cluster.kubectlUntil(
       "get", "pod", "client", "-n", "demo", "-o", "jsonpath={.status.phase}", timeoutSeconds: 90

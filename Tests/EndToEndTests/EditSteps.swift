@@ -160,7 +160,7 @@ enum Removal {
       "deleted")
     cluster.kubectl("get", "pods", "-n", "demo").expect("No resources found")
     // Containers and sandboxes are gone from the nodes too.
-    let left = cluster.shell.until(["sh", "-c", "pgrep -fa 'httpd -f -v -p 8080' || true"]) {
+    let left = cluster.shell.until(["sh", "-c", "pgrep -fa '[h]ttpd -f -v -p 8080' || true"]) {
       $0.output.isEmpty
     }
     #expect(left.output.isEmpty, "\(left)")

@@ -41,7 +41,7 @@ enum LogReading {
       "NAME", "NODE", "Running")
     log("verify").expect("ok")
     log("stats").expect("events", "kubernetes-admin")
-    log("show", "999999999").expect("999999999", status: 1)
+    log("show", "999999999").expect("revision", status: 1)
     log("list", "--since", "yesterday-ish").expect("--since", status: 64)
 
     // --follow shows what comes.

@@ -19,11 +19,18 @@ enum RequestBody {
     case "", "application/json": break
     case "application/yaml":
       return Parsed(value: try yaml(request.body, kind: kind), duplicates: [])
+    case "application/vnd.kubernetes.protobuf":
+      do throws(ProtobufError) {
+        return Parsed(
+          value: try ProtobufDecoder.decode(Array(request.body.readableBytesView)), duplicates: [])
+      } catch {
+        throw .badRequest("the object provided is unrecognized (must be of type \(kind)): \(error)")
+      }
     default:
       throw APIStatus(
         code: 415, reason: "UnsupportedMediaType",
         message: "the body of the request was in an unknown format - accepted media types "
-          + "include: application/json, application/yaml")
+          + "include: application/json, application/yaml, application/vnd.kubernetes.protobuf")
     }
     return try json(request.body, kind: kind, findDuplicates: findDuplicates)
   }
