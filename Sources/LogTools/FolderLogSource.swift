@@ -37,7 +37,9 @@ public final class FolderLogSource: LogSource {
     let deadline = ContinuousClock.now + .milliseconds(timeoutMilliseconds)
     if let reader = try? HistoryReader(path: "\(folder)/projection.sqlite") {
       while true {
-        if reader.newestRevision >= revision { return FolderLogSource(folder: folder, live: reader) }
+        if reader.newestRevision >= revision {
+          return FolderLogSource(folder: folder, live: reader)
+        }
         guard ContinuousClock.now < deadline else { break }
         try await Task.sleep(for: .milliseconds(20))
         try translated(folder) { try reader.refresh() }

@@ -261,7 +261,7 @@ struct DeploymentWalk {
   }
 
   @Test func hashesFollowTheTemplateNotItsSpelling() {
-    let left: JSONValue = ["spec": ["a": 1, "b": [:]], "metadata": ["creationTimestamp": nil]]
+    let left: JSONValue = ["spec": ["a": 1, "b": [:]], "metadata": ["creationTimestamp": .null]]
     let right: JSONValue = ["metadata": [:], "spec": ["a": 1]]
     #expect(PodTemplate.hash(left, collisions: 0) == PodTemplate.hash(right, collisions: 0))
     #expect(PodTemplate.hash(left, collisions: 1) != PodTemplate.hash(right, collisions: 0))

@@ -185,7 +185,7 @@ enum Workload {
   }
 
   static func rolling(_ cluster: TestCluster) throws {
-    cluster.kubectl("set", "env", "deployment/web", "-n", "demo", "GREETING=moin").expect("updated")
+    cluster.kubectl("set", "env", "deployment/web", "-n", "demo", "EXTRA=moin").expect("updated")
     cluster.kubectl("rollout", "status", "deployment/web", "-n", "demo", "--timeout=90s").expect(
       "successfully rolled out")
     ready(cluster, 2)
