@@ -5,6 +5,13 @@ enum LeaderLoss {
   static func run(_ cluster: TestCluster) throws {
     let status = cluster.taffrail("cluster", "status", "--config", cluster.configuration)
     status.expect("leader", "follower", "REVISION")
+    // The step before has changed the pods' template: let that end first.
+    cluster.kubectl("rollout", "status", "deployment/web", "-n", "demo", "--timeout=90s").expect(
+      "successfully rolled out")
+    Workload.ready(cluster, 3)
+    cluster.kubectlUntil("get", "pods", "-n", "demo", "-l", "app=web", "-o", "name") {
+      $0.output.split(separator: "\n").count == 3
+    }.expect("pod/web-")
     let pods = ["get", "pods", "-n", "demo", "-l", "app=web", "-o"]
     let identity =
       "jsonpath={range .items[*]}{.metadata.uid} {.status.containerStatuses[0].restartCount}{\"\\n\"}{end}"
