@@ -94,7 +94,12 @@ public enum YAMLText {
     guard let first = string.unicodeScalars.first, let last = string.unicodeScalars.last else {
       return false
     }
-    if "-?:,[]{}#&*!|>'\"%@` ".unicodeScalars.contains(first) || last == " " || last == ":" {
+    let second = string.unicodeScalars.dropFirst().first
+    // An option such as -c is plain, a dash before a blank begins an element.
+    let isOption = first == "-" && second.map { ("a"..."z").contains($0) || $0 == "-" } ?? false
+    if ("-?:,[]{}#&*!|>'\"%@` ".unicodeScalars.contains(first) && !isOption)
+      || string.hasPrefix("---") || last == " " || last == ":"
+    {
       return false
     }
     // Whatever begins like a number may be one (dates and 1e3 too): quoting is never wrong.

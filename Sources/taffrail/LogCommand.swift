@@ -171,16 +171,16 @@ extension LogCommand {
         if let tail {
           last = Array((last + page).suffix(tail))
         } else {
-          try page.forEach { try show($0, source) }
+          for event in page { try show(event, source) }
         }
       }
-      try last.forEach { try show($0, source) }
+      for event in last { try show(event, source) }
       while follow {
         // Readers in other processes are not told of commits, so they look again.
         try await Task.sleep(for: .milliseconds(100))
         try source.refresh()
         while let page = try next(source, filter, &position) {
-          try page.forEach { try show($0, source) }
+          for event in page { try show(event, source) }
         }
       }
     }

@@ -25,7 +25,7 @@ struct TextTests {
           - - 1
             - 2
           none: []
-        n: 1.5
+        "n": 1.5
         "null": null
         text: |
           one
