@@ -45,6 +45,9 @@ private final class SmallDisk: Sendable {
         _ = try await replica.commit(write)
         acknowledged += 1
       } catch {
+        // What was on its way when the disk filled up fails without saying whether it was
+        // written; the next one is refused outright.
+        if case .unavailable = error { continue }
         refusal = error
       }
     }

@@ -189,7 +189,9 @@ final class TestServer: Sendable {
 
 extension TestServer {
   func client(
-    _ certificates: TestCertificates, options: HTTPSClient.Options = .init(userAgent: "tester/1")
+    _ certificates: TestCertificates,
+    // A loaded machine may take long over a reconnection, which no test is about.
+    options: HTTPSClient.Options = .init(userAgent: "tester/1", retryBudgetMilliseconds: 60_000)
   ) throws -> HTTPSClient {
     try HTTPSClient(
       configuration: KubeConfiguration(
