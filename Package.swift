@@ -136,20 +136,52 @@ let package = Package(
     .testTarget(name: "RaftTests", dependencies: ["Raft"]),
     .testTarget(name: "KeyspaceTests", dependencies: ["Keyspace"]),
     .testTarget(name: "EventLogTests", dependencies: ["EventLog"]),
-    .testTarget(name: "EventStoreTests", dependencies: ["EventStore", "Keyspace", "EventLog", "Raft", x509, crypto, nio, nioPosix, nioSSL, logging]),
+    .testTarget(
+      name: "EventStoreTests",
+      dependencies: [
+        "EventStore", "Keyspace", "EventLog", "Raft", x509, crypto, nio, nioPosix, nioSSL, logging,
+      ]),
     .testTarget(name: "KubernetesAPITests", dependencies: ["KubernetesAPI", "JSONDocument"]),
     .testTarget(
       name: "ClusterConfigurationTests",
       dependencies: ["ClusterConfiguration", x509, asn1, crypto]),
-    .testTarget(name: "KubernetesClientTests", dependencies: ["KubernetesClient", "KubernetesAPI", "JSONDocument", nio, nioPosix, nioSSL, nioHTTP1, x509, crypto]),
-    .testTarget(name: "APIServerTests", dependencies: ["APIServer", "ClusterConfiguration", "EventStore", "Keyspace", "KubernetesAPI", "JSONDocument", "KubernetesClient"]),
-    .testTarget(name: "ControllerManagerTests", dependencies: ["ControllerManager", "Scheduler", "ControlPlane", "KubernetesClient", "KubernetesAPI", "JSONDocument", logging]),
-    .testTarget(name: "SchedulerTests", dependencies: ["Scheduler", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
+    .testTarget(
+      name: "KubernetesClientTests",
+      dependencies: [
+        "KubernetesClient", "KubernetesAPI", "JSONDocument", nio, nioPosix, nioSSL, nioHTTP1, x509,
+        crypto,
+      ]),
+    .testTarget(
+      name: "APIServerTests",
+      dependencies: [
+        "APIServer", "ClusterConfiguration", "EventStore", "Keyspace", "KubernetesAPI",
+        "JSONDocument", "KubernetesClient",
+      ]),
+    .testTarget(
+      name: "ControllerManagerTests",
+      dependencies: [
+        "ControllerManager", "Scheduler", "ControlPlane", "KubernetesClient", "KubernetesAPI",
+        "JSONDocument", logging,
+      ]),
+    .testTarget(
+      name: "SchedulerTests",
+      dependencies: ["Scheduler", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
     .testTarget(name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime", "PodNetwork"]),
     .testTarget(name: "PodNetworkTests", dependencies: ["PodNetwork", "JSONDocument"]),
-    .testTarget(name: "ServiceProxyTests", dependencies: ["ServiceProxy", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
-    .testTarget(name: "KubeletTests", dependencies: ["Kubelet", "ContainerRuntime", "PodNetwork", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
-    .testTarget(name: "ControlPlaneTests", dependencies: ["ControlPlane", "ClusterConfiguration", "APIServer", "KubernetesClient", "EventStore"]),
+    .testTarget(
+      name: "ServiceProxyTests",
+      dependencies: ["ServiceProxy", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
+    .testTarget(
+      name: "KubeletTests",
+      dependencies: [
+        "Kubelet", "ContainerRuntime", "PodNetwork", "KubernetesClient", "KubernetesAPI",
+        "JSONDocument",
+      ]),
+    .testTarget(
+      name: "ControlPlaneTests",
+      dependencies: [
+        "ControlPlane", "ClusterConfiguration", "APIServer", "KubernetesClient", "EventStore",
+      ]),
     .testTarget(
       name: "LocalClusterTests",
       dependencies: [
