@@ -20,8 +20,8 @@ struct ClusterTests {
   func mainJob() throws {
     let cluster = try TestCluster()
     defer {
-      // How long a stop takes is not what this test is about.
-      print(cluster.down())
+      let result = cluster.down()
+      #expect(result.status == 0, "\(result)")
     }
     let up = cluster.up()
     try #require(up.status == 0, "\(up)")
@@ -35,6 +35,7 @@ struct ClusterTests {
       ("bad requests", BadRequests.run),
       ("removing a namespace", Removal.run),
       ("losing all servers", TotalLoss.run),
+      ("a stopped replica's folder", StoppedFolder.run),
     ]
     for (name, step) in steps {
       let start = Date()

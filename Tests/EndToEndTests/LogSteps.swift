@@ -66,3 +66,48 @@ enum LogReading {
       "configmaps/default/followed")
   }
 }
+
+enum StoppedFolder {
+  static func run(_ cluster: TestCluster) throws {
+    cluster.shell.run([cluster.binary, "down", "--config", cluster.configuration]).expect()
+    let folder = cluster.home + "/server-1"
+    func log(_ arguments: String...) -> CommandResult {
+      cluster.shell.run([cluster.binary, "log"] + arguments + ["--data", folder])
+    }
+    log("list", "--object", "namespaces/demo").expect("namespaces/demo", "kubernetes-admin")
+    log("verify").expect("ok")
+    log("stats").expect("events")
+
+    // Without its SQLite database the folder still tells everything.
+    for file in try FileManager.default.contentsOfDirectory(atPath: folder)
+    where file.hasPrefix("projection") {
+      try FileManager.default.removeItem(atPath: "\(folder)/\(file)")
+    }
+    log("list", "--object", "namespaces/demo").expect("namespaces/demo", "kubernetes-admin")
+
+    // A flipped bit in the middle of a segment is found, and named by its byte.
+    let segment = try #require(
+      try FileManager.default.contentsOfDirectory(atPath: folder).sorted().first {
+        $0.hasSuffix(".seg")
+      } ?? FileManager.default.subpaths(atPath: folder)?.sorted().first { $0.hasSuffix(".seg") })
+    let path = "\(folder)/\(segment)"
+    let original = try Data(contentsOf: URL(fileURLWithPath: path))
+    var damaged = original
+    damaged[damaged.count / 3] ^= 0x10
+    try damaged.write(to: URL(fileURLWithPath: path))
+    let verify = log("verify")
+    verify.expect((segment as NSString).lastPathComponent, status: 1)
+    // The server doesn't touch it, and says what it found.
+    let server = cluster.taffrail(
+      "server", "--config", cluster.configuration, "--id", "1", timeoutSeconds: 20)
+    #expect(server.status != 0, "\(server)")
+    server.expect((segment as NSString).lastPathComponent, status: server.status)
+    #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == damaged)
+    try original.write(to: URL(fileURLWithPath: path))
+
+    // Everything comes back from the log alone.
+    let up = cluster.up()
+    #expect(up.status == 0, "\(up)")
+    cluster.kubectl("get", "configmap", "followed").expect("followed")
+  }
+}

@@ -64,7 +64,7 @@ struct TestCluster: Sendable {
   }
 
   func down() -> CommandResult {
-    shell.run([binary, "down", "--config", configuration, "--wipe"], timeoutSeconds: 300)
+    shell.run([binary, "down", "--config", configuration, "--wipe"], timeoutSeconds: 120)
   }
 
   /// The pids of the three servers, by id, as `cluster status` reports them.
