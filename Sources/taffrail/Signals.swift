@@ -20,6 +20,8 @@ enum Signals {
         source.resume()
       }
     }
+    // A source that nobody holds is cancelled, and then no signal would ever arrive.
+    withExtendedLifetime(sources) {}
   }
 
   private final class Once: Sendable {
