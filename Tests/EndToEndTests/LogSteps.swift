@@ -70,6 +70,12 @@ enum LogReading {
 enum StoppedFolder {
   static func run(_ cluster: TestCluster) throws {
     cluster.shell.run([cluster.binary, "down", "--config", cluster.configuration]).expect()
+    // Servers end by themselves when they are told to: none had to be killed.
+    let supervisor = try String(
+      contentsOfFile: cluster.home + "/logs/supervisor.log", encoding: .utf8)
+    for name in ["server-1", "server-2", "server-3", "endpoint"] {
+      #expect(supervisor.contains("\(name): stopped (exited with 0)"), "\(supervisor)")
+    }
     let folder = cluster.home + "/server-1"
     func log(_ arguments: String...) -> CommandResult {
       cluster.shell.run([cluster.binary, "log"] + arguments + ["--data", folder])
