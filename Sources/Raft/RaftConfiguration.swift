@@ -23,6 +23,8 @@ public struct RaftConfiguration: Sendable, Hashable {
   /// between the starts of one replica: an answer meant for its former life must not be taken
   /// for a new one.
   public var seed: UInt64
+  /// Empty but in tests of the tests.
+  var mutations: RaftMutations = []
 
   public init(
     id: ReplicaID, peers: [ReplicaID], electionTicks: Int = 10, heartbeatTicks: Int = 1,

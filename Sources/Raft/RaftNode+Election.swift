@@ -77,7 +77,10 @@ extension RaftNode {
   }
 
   mutating func handlePreVote(_ message: Message, lastIndex: LogIndex, lastTerm: Term) {
-    if hasLease { return }
+    if configuration.mutations.contains(.preVoteRaisesTerm), message.term > term {
+      becomeFollower(term: message.term, leader: 0)
+    }
+    if hasLease, !configuration.mutations.contains(.preVoteIgnoresLease) { return }
     let acceptable =
       message.term > term && log.isUpToDate(lastIndex: lastIndex, lastTerm: lastTerm)
     let equal = (lastTerm, lastIndex) == (log.lastTerm, log.lastIndex)

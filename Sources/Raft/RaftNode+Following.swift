@@ -24,7 +24,7 @@ extension RaftNode {
       // What is committed is in every later leader's log.
       return accept(upTo: log.committed, from: message.from)
     }
-    guard log.term(at: previousIndex) == previousTerm else {
+    guard matches(previousIndex, previousTerm, entries) else {
       let hint = max(
         log.committed,
         log.lastIndex(
@@ -46,6 +46,17 @@ extension RaftNode {
     let lastNew = previousIndex + UInt64(entries.count)
     log.commit(to: min(commit, lastNew))
     accept(upTo: lastNew, from: message.from)
+  }
+
+  /// Raft §5.3: with the entry before the new ones, all before it agree too.
+  private func matches(
+    _ previousIndex: LogIndex, _ previousTerm: Term, _ entries: [LogEntry]
+  ) -> Bool {
+    guard let own = log.term(at: previousIndex) else { return false }
+    if configuration.mutations.contains(.ignoresLogMismatch) {
+      return entries.first.map { own <= $0.term } ?? true
+    }
+    return own == previousTerm
   }
 
   private mutating func accept(upTo index: LogIndex, from peer: ReplicaID) {

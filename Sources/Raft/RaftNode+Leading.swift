@@ -72,7 +72,9 @@ extension RaftNode {
     let index = quorumValue { $0 == own ? log.persisted : progress[$0].match }
     // Entries of earlier terms are never committed by counting: they could still be overwritten
     // (Raft §5.4.2, figure 8).
-    guard index > log.committed, log.term(at: index) == term else { return }
+    guard index > log.committed,
+      log.term(at: index) == term || configuration.mutations.contains(.commitsEarlierTerms)
+    else { return }
     log.commit(to: index)
   }
 }

@@ -62,8 +62,9 @@ public struct RaftNode: Sendable {
       base: snapshotIndex, baseTerm: snapshotTerm, entries: entries, committed: hardState.commit,
       applied: applied)
     precondition(
-      hardState.term >= log.lastTerm, "the log is of a later term than the hard state")
-    term = hardState.term
+      hardState.term >= log.lastTerm || configuration.mutations.contains(.forgetsTerm),
+      "the log is of a later term than the hard state")
+    term = max(hardState.term, log.lastTerm)
     vote = hardState.vote
     handedHardState = hardState
     progress = peers.map { [log] _ in Progress(next: log.lastIndex + 1) }
@@ -110,11 +111,22 @@ public struct RaftNode: Sendable {
     if current.term != handedHardState.term || current.vote != handedHardState.vote
       || (!taken.entries.isEmpty && current != handedHardState)
     {
-      taken.hardState = current
+      taken.hardState = durable(current)
       handedHardState = current
     }
     taken.committed = log.takeCommitted()
     return taken
+  }
+
+  /// What is written of the hard state: all of it.
+  private func durable(_ state: HardState) -> HardState {
+    var state = state
+    if configuration.mutations.contains(.forgetsVote) { state.vote = 0 }
+    if configuration.mutations.contains(.forgetsTerm) {
+      state.vote = 0
+      state.term = log.lastTerm
+    }
+    return state
   }
 
   /// Time passes.

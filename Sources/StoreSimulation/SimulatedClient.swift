@@ -22,4 +22,8 @@ struct SimulatedClient {
   var operationNumber = 0
   var attemptNumber = 0
   var replica: ReplicaID
+  /// Does not ask this one; 0: asks anybody.
+  var avoids: ReplicaID = 0
+
+  init(replica: ReplicaID) { self.replica = replica }
 }

@@ -70,6 +70,8 @@ final class SimulatedReplica {
 
   var isPaused = false
   var slowDiskUntil = 0
+  /// The highest commit index it has told others.
+  var committed: LogIndex = 0
 
   init(id: ReplicaID, tickInterval: Int) {
     self.id = id

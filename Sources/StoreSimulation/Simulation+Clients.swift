@@ -13,8 +13,11 @@ extension Simulation {
       clients[client].operation = random.chance(70) ? .write(makeTransaction(client)) : .read
     }
     guard let operation = clients[client].operation else { return }
-    if random.chance(20) || clients[client].attemptNumber > 0 {
-      clients[client].replica = random.pick(ids)
+    let avoided = clients[client].avoids
+    if random.chance(20) || clients[client].attemptNumber > 0
+      || clients[client].replica == avoided
+    {
+      clients[client].replica = random.pick(ids.filter { $0 != avoided })
     }
     clients[client].attemptNumber += 1
     let attempt = SimulatedClient.Attempt(

@@ -56,7 +56,7 @@ extension Simulation {
     }
   }
 
-  private func noticeCuts(of id: ReplicaID) {
+  func noticeCuts(of id: ReplicaID) {
     guard profile.noticesConnections, random.chance(50) else { return }
     for other in ids where other != id {
       schedule(.input(other, .connectionLost(id), life: nil), in: random.next(in: 100...20_000))

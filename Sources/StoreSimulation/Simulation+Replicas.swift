@@ -73,10 +73,11 @@ extension Simulation {
   private func configuration(_ id: ReplicaID) -> ReplicaCore.Configuration {
     ReplicaCore.Configuration(
       raft: RaftConfiguration(
-        id: id, peers: ids, electionTicks: Self.electionTicks,
+        id: id, peers: ids, electionTicks: profile.electionTicks,
         heartbeatTicks: profile.heartbeatTicks, maximumAppendBytes: profile.maximumAppendBytes,
         maximumInFlightAppends: profile.maximumInFlightAppends,
-        maximumLogBytes: profile.maximumLogBytes, seed: random.next()),
+        maximumLogBytes: profile.maximumLogBytes, seed: random.next()
+      ).mutated(by: mutations),
       deadlineTicks: 60, resendTicks: 8, seed: random.next())
   }
 
@@ -146,7 +147,7 @@ extension Simulation {
       let actions = replica.core?.takeActions(), !actions.isEmpty
     {
       if let core = replica.core, core.raft.role == .leader {
-        oracle.leads(replica.id, term: core.raft.term)
+        if oracle.leads(replica.id, term: core.raft.term) { leadershipBegan(replica) }
       }
       send(actions.messages, from: replica)
       if let batch = actions.persist { replica.writes.append(.persist(batch)) }
@@ -173,8 +174,11 @@ extension Simulation {
   }
 
   func send(_ messages: [OutgoingMessage], from replica: SimulatedReplica) {
+    if failureAfter(messages, replica) {
+      schedule(.fails(replica.id, life: replica.life), in: random.next(in: 0...30))
+    }
     for message in messages {
-      for delay in network.arrivals(from: replica.id, to: message.to, &random) {
+      for delay in arrivals(of: message, from: replica) {
         schedule(
           .input(message.to, .receive(message.message, from: replica.id), life: nil), in: delay)
       }
@@ -183,7 +187,10 @@ extension Simulation {
 
   // MARK: Crashes
 
-  func crash(_ replica: SimulatedReplica, losesPower: Bool) {
+  func crash(
+    _ replica: SimulatedReplica, losesPower: Bool,
+    restartingIn delay: ClosedRange<Int> = 200...(30 * tick)
+  ) {
     outcome.crashes += 1
     trace("replica \(replica.id) crashes" + (losesPower ? ", and the power with it" : ""))
     for id in replica.waiting.keys.sorted() {
@@ -198,7 +205,7 @@ extension Simulation {
       }
     }
     schedule(
-      .start(replica.id), in: isHealing ? 100 : random.next(in: 200...(30 * Self.tick)))
+      .start(replica.id), in: isHealing ? 100 : random.next(in: delay))
   }
 
   private func describe(_ message: PeerMessage) -> String {

@@ -20,6 +20,9 @@ final class Simulation {
     case resume(ReplicaID, life: Int)
     case start(ReplicaID)
     case fault
+    case scenario
+    case leaderFalls(ReplicaID, life: Int)
+    case fails(ReplicaID, life: Int)
     case healOneWay
     case clientActs(Int)
     case clientTimesOut(SimulatedClient.Attempt)
@@ -28,8 +31,9 @@ final class Simulation {
 
   /// Units of time in a tick.
   static let tick = 1_000
-  static let electionTicks = 10
 
+  let scenario: SimulationOptions.Scenario
+  let mutations: RaftMutations
   let seed: UInt64
   let profile: SimulationProfile
   let replicas: [SimulatedReplica]
@@ -45,12 +49,19 @@ final class Simulation {
   var isHealing = false
   var isDone = false
   var outcome: SimulationOutcome
+  /// The leader that must keep its office, in `flappingFollower`.
+  var protected: (id: ReplicaID, term: Term)?
+  var isFlapping = false
+  /// The leader that fell silent, and how many writes had been acknowledged then.
+  var silenced: (id: ReplicaID, acknowledged: Int)?
   private let isTracing: Bool
 
-  init(seed: UInt64, trace: Bool) {
+  init(seed: UInt64, trace: Bool, options: SimulationOptions) {
     self.seed = seed
+    scenario = options.scenario(of: seed)
+    mutations = options.mutations
     var random = SimulationRandom(seed: seed)
-    profile = SimulationProfile(&random)
+    profile = SimulationProfile(&random, scenario)
     replicas = (1...3).map {
       SimulatedReplica(id: $0, tickInterval: random.next(in: 850...1_150))
     }
@@ -72,13 +83,15 @@ final class Simulation {
   func schedule(_ event: Event, in delay: Int) { queue.push(event, at: now + delay) }
 
   func run() -> SimulationOutcome {
-    trace("faults: " + profile.faults.map(\.rawValue).joined(separator: ", "))
+    trace(
+      "scenario: \(scenario.rawValue), faults: "
+        + profile.faults.map(\.rawValue).joined(separator: ", "))
     for replica in replicas { start(replica) }
     for client in 0..<profile.clients {
       clients.append(SimulatedClient(replica: random.pick(ids)))
       schedule(.clientActs(client), in: random.next(in: profile.thinkTime))
     }
-    schedule(.fault, in: random.next(in: profile.faultInterval))
+    beginScenario()
     queue.push(.end, at: profile.ticks * Self.tick)
     while !isDone, oracle.failure == nil, let (time, event) = queue.pop() {
       now = time
@@ -115,6 +128,13 @@ final class Simulation {
       if life == replica(id).life { resume(replica(id)) }
     case .start(let id): start(replica(id))
     case .fault: causeFault()
+    case .scenario: actOut()
+    case .fails(let id, let life):
+      if life == replica(id).life {
+        crash(replica(id), losesPower: false, restartingIn: 10...600)
+      }
+    case .leaderFalls(let id, let life):
+      if life == replica(id).life { fall(replica(id)) }
     case .healOneWay: if !isHealing { network.heal() }
     case .clientActs(let client): act(client)
     case .clientTimesOut(let attempt): timeOut(attempt)
@@ -127,7 +147,9 @@ final class Simulation {
 /// agree and every client must get its answer.
 ///
 /// - Returns: what happened; the same seed always gives the same.
-public func runSimulation(seed: UInt64, trace: Bool = false) -> SimulationOutcome {
+public func runSimulation(
+  seed: UInt64, trace: Bool = false, options: SimulationOptions = SimulationOptions()
+) -> SimulationOutcome {
   SimulationCrashReport.seed.store(seed, ordering: .relaxed)
-  return Simulation(seed: seed, trace: trace).run()
+  return Simulation(seed: seed, trace: trace, options: options).run()
 }

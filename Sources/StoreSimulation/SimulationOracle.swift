@@ -49,12 +49,14 @@ struct SimulationOracle {
 
   // MARK: Consensus
 
-  mutating func leads(_ id: ReplicaID, term: Term) {
+  /// - Returns: whether this is news.
+  mutating func leads(_ id: ReplicaID, term: Term) -> Bool {
     if let other = leaders[term] {
       if other != id { fail("replicas \(other) and \(id) both lead term \(term)") }
-    } else {
-      leaders[term] = id
+      return false
     }
+    leaders[term] = id
+    return true
   }
 
   /// Log matching, by induction: an index and a term determine the entry and the one before it.

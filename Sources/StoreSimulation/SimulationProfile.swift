@@ -22,8 +22,37 @@ struct SimulationProfile: Sendable {
   var valueBytes: Int
   /// Whether replicas learn of broken connections.
   var noticesConnections: Bool
+  var electionTicks = 10
 
-  init(_ random: inout SimulationRandom) {
+  init(
+    _ random: inout SimulationRandom, _ scenario: SimulationOptions.Scenario = .anything
+  ) {
+    self.init(&random)
+    switch scenario {
+    case .anything: break
+    case .shortReigns:
+      faults = [.heal, .heal, .heal, .crash, .powerLoss, .weather, .connectionNotice]
+      faultInterval = 3_000...20_000
+      ticks = random.next(in: 300...600)
+      // Each entry travels alone, so that a reign may end between two.
+      maximumAppendBytes = 1
+      maximumInFlightAppends = random.pick([1, 4])
+      valueBytes = random.pick([60, 600])
+      thinkTime = 50...500
+      clients = random.next(in: 3...6)
+      checkpointInterval = 20_000...100_000
+    case .flappingFollower: ticks = random.next(in: 300...900)
+    case .silentLeader:
+      // As `ReplicaConfiguration` has them, with ticks of ten milliseconds.
+      electionTicks = 30
+      heartbeatTicks = 5
+      ticks = 2_000
+      clients = 4
+      thinkTime = 500...3_000
+    }
+  }
+
+  private init(_ random: inout SimulationRandom) {
     faults = []
     for fault in Fault.allCases where random.chance(55) { faults.append(fault) }
     if faults.isEmpty { faults = [.powerLoss] }

@@ -26,8 +26,13 @@ public struct SimulationRange: Sendable {
   public var count: Int
   /// Stop after so many failures.
   public var maximumFailures: Int
+  public var options: SimulationOptions
 
-  public init(first: UInt64, count: Int, maximumFailures: Int = 10) {
+  public init(
+    first: UInt64, count: Int, maximumFailures: Int = 10,
+    options: SimulationOptions = SimulationOptions()
+  ) {
+    self.options = options
     self.first = first
     self.count = count
     self.maximumFailures = maximumFailures
@@ -38,7 +43,7 @@ public struct SimulationRange: Sendable {
     SimulationCrashReport.install()
     var summary = Summary()
     for offset in 0..<UInt64(max(0, count)) {
-      let outcome = runSimulation(seed: first &+ offset, trace: false)
+      let outcome = runSimulation(seed: first &+ offset, options: options)
       summary.add(outcome)
       finished(outcome)
       if summary.failures.count >= maximumFailures { break }

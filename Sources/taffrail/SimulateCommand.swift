@@ -21,6 +21,12 @@ struct SimulateCommand: ParsableCommand {
   @Option(help: "How many seeds to run.")
   var count: Int = 1_000
 
+  @Option(
+    help: ArgumentHelp(
+      "One of \(SimulationOptions.Scenario.allCases.map(\.rawValue).joined(separator: ", ")).",
+      discussion: "Without it each seed has its own."))
+  var scenario: SimulationOptions.Scenario?
+
   @Flag(help: "With --seed, print only what came of it.")
   var quiet = false
 
@@ -37,7 +43,8 @@ struct SimulateCommand: ParsableCommand {
   }
 
   private func replay(_ seed: UInt64) throws {
-    let outcome = runSimulation(seed: seed, trace: !quiet)
+    let outcome = runSimulation(
+      seed: seed, trace: !quiet, options: SimulationOptions(scenario: scenario))
     for line in outcome.trace { print(line) }
     print(outcome)
     if !outcome.succeeded { throw ExitCode.failure }
@@ -45,7 +52,9 @@ struct SimulateCommand: ParsableCommand {
 
   private func runRange() throws {
     var done = 0
-    let summary = SimulationRange(first: from, count: count).run { outcome in
+    let summary = SimulationRange(
+      first: from, count: count, options: SimulationOptions(scenario: scenario)
+    ).run { outcome in
       done += 1
       if !outcome.succeeded {
         print("\(outcome)\n  replay with: tools/simulate --seed \(outcome.seed)")
@@ -62,3 +71,5 @@ struct SimulateCommand: ParsableCommand {
     if !summary.failures.isEmpty { throw ExitCode.failure }
   }
 }
+
+extension SimulationOptions.Scenario: ExpressibleByArgument {}
