@@ -34,7 +34,12 @@ public struct EventLog<D: Disk> {
   ///
   /// Every byte is checked. An unsynced write that a crash interrupted is cut from the end, which
   /// `recovery` tells; damage to what once was synced is an error, and nothing is changed.
-  public static func open(disk: D, options: LogOptions) throws(LogError) -> EventLog {
+  ///
+  /// - Parameter entry: one that is known to have been in the log, and so must be in it, or
+  ///   before its beginning; where it is not, entries were lost.
+  public static func open(
+    disk: D, options: LogOptions, reaching entry: LogPosition? = nil
+  ) throws(LogError) -> EventLog {
     guard let loaded = try LoadedLog.read(disk) else {
       let manifest = LogManifest(
         clusterID: options.clusterID, replicaID: options.replicaID, oldest: 1, newest: 0)
@@ -47,6 +52,7 @@ public struct EventLog<D: Disk> {
       return log
     }
     try loaded.manifest.check(options)
+    if let entry { try loaded.check(reaching: entry) }
     var log = EventLog(disk: disk, options: options, loaded: loaded)
     try log.fatal { (log) throws(LogError) in try log.repair(loaded) }
     return log

@@ -20,7 +20,9 @@ struct LoadedLog {
   var leftovers: [String] = []
 
   /// Reads and checks all of the log; `nil` where there is none.
-  static func read<D: Disk>(_ disk: D) throws(LogError) -> LoadedLog? {
+  ///
+  /// - Parameter start: the segment to begin with, in place of the manifest's oldest.
+  static func read<D: Disk>(_ disk: D, from start: UInt64? = nil) throws(LogError) -> LoadedLog? {
     let names = try disk.attempt { (disk) throws(DiskError) in try disk.list() }
     let found = names.compactMap { SegmentHeader.sequence(of: $0) }.sorted()
     let temporary = names.filter { $0.hasPrefix("log-") && $0.hasSuffix(".tmp") }
@@ -28,10 +30,9 @@ struct LoadedLog {
       if found.isEmpty { return nil }
       throw .missingSegment(LogManifest.name)
     }
-    let bytes = try disk.attempt { (disk) throws(DiskError) in
-      try disk.read(LogManifest.name, at: 0, count: LogManifest.size + 1)
-    }
+    let bytes = try disk.readChecked(LogManifest.name, at: 0, count: LogManifest.size + 1)
     var log = LoadedLog(manifest: try LogManifest.decode(bytes))
+    if let start { log.manifest.oldest = max(log.manifest.oldest, start) }
     let listed = found.filter { $0 >= log.manifest.oldest }
     let inForce = try log.segmentsInForce(disk, listed)
     log.leftovers =
@@ -58,9 +59,7 @@ struct LoadedLog {
     var kept = listed[...]
     for (position, sequence) in listed.enumerated().reversed() {
       let name = SegmentHeader.name(sequence)
-      let bytes = try disk.attempt { (disk) throws(DiskError) in
-        try disk.read(name, at: 0, count: SegmentHeader.size)
-      }
+      let bytes = try disk.readChecked(name, at: 0, count: SegmentHeader.size)
       if try SegmentHeader.decode(bytes, segment: name).isReset {
         kept = listed[position...]
         break
@@ -78,9 +77,7 @@ struct LoadedLog {
     _ disk: D, _ sequence: UInt64, isLast: Bool
   ) throws(LogError) {
     let name = SegmentHeader.name(sequence)
-    let bytes = try disk.attempt { (disk) throws(DiskError) in
-      try disk.read(name, at: 0, count: try disk.size(of: name))
-    }
+    let bytes = try disk.readChecked(name)
     var scanner = try SegmentScanner(name: name, bytes: bytes)
     try begin(scanner.header, sequence, name)
     let problem = scanner.scan { block, offset in take(block, sequence, offset) }
@@ -123,6 +120,21 @@ struct LoadedLog {
     }
   }
 
+  /// Checks that `entry`, which was synced once, is here, if the log begins before it.
+  func check(reaching entry: LogPosition) throws(LogError) {
+    guard entry.index >= index.base.index, let last = segments.last else { return }
+    guard entry.index > index.last.index else {
+      if index.term(at: entry.index) == entry.term, vote.term >= entry.term { return }
+      throw .damaged(
+        segment: last.name, offset: last.size,
+        reason: "entry \(entry.index) of term \(entry.term) was applied, but is not in the log")
+    }
+    throw .damaged(
+      segment: last.name, offset: last.size,
+      reason: "the log ends with entry \(index.last.index), though \(entry.index) was applied"
+        + (tornTail.map { "; \($0.reason)" } ?? ""))
+  }
+
   private mutating func take(_ block: Block, _ segment: UInt64, _ offset: Int) -> String? {
     var entries: ClosedRange<UInt64>?
     for record in block.records {
@@ -148,6 +160,20 @@ struct LoadedLog {
 }
 
 extension Disk {
+  /// Reads a file, or a part of it; a sector that can't be read is damage like any other.
+  func readChecked(
+    _ name: String, at offset: Int = 0, count: Int? = nil
+  ) throws(LogError) -> [UInt8] {
+    do throws(DiskError) {
+      let wanted: Int
+      if let count { wanted = count } else { wanted = try size(of: name) }
+      return try read(name, at: offset, count: wanted)
+    } catch {
+      guard error.kind == .input else { throw LogError.from(error) }
+      throw .damaged(segment: name, offset: offset, reason: "it can't be read: \(error.message)")
+    }
+  }
+
   /// Runs a call of the disk with its error as one of the log.
   func attempt<Result>(
     _ body: (Self) throws(DiskError) -> Result

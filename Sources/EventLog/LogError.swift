@@ -25,11 +25,8 @@ public enum LogError: Error, Sendable, Hashable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .damaged(let segment, let offset, let reason):
-      "\(segment) is damaged at byte \(offset): \(reason); nothing was changed. Restore the "
-        + "replica from its peers: move its data folder away and start it again"
-    case .missingSegment(let name):
-      "\(name) is missing; put it back, or move the data folder away to restore the replica "
-        + "from its peers"
+      "\(segment) is damaged at byte \(offset): \(reason)"
+    case .missingSegment(let name): "\(name) is missing"
     case .otherCluster(let found, let expected):
       "the log belongs to cluster \(Hexadecimal.text(found)), not to "
         + "\(Hexadecimal.text(expected)); is the data folder the right one?"

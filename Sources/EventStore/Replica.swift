@@ -12,9 +12,6 @@ import Raft
 /// behind; connections run on an event loop. Callers wait in continuations that the core's thread
 /// resumes.
 public final class Replica: EventStore, Sendable {
-  /// Inputs on their way to the core.
-  private static let maximumInputs = 100_000
-
   public let configuration: ReplicaConfiguration
   let logger: Logger
   let directory: DataDirectory
@@ -33,6 +30,10 @@ public final class Replica: EventStore, Sendable {
   /// Opens the data folder, restores the state, and begins to take part. Alone it returns once
   /// everything is applied; with peers it returns at once, and calls wait for a leader.
   ///
+  /// Where the folder is empty, or its log or state damaged, it first gets from its peers what it
+  /// lacks, takes no part until then, and returns only afterwards, since it has nothing to serve.
+  /// Cancelling the task ends that.
+  ///
   /// - Throws: where the folder is another replica's, in use or damaged, or a file or port can't
   ///   be used; says what to do.
   public static func start(
@@ -42,19 +43,7 @@ public final class Replica: EventStore, Sendable {
     logger[metadataKey: "replica"] = "\(configuration.id)"
     try configuration.validate()
     // Opening reads files, so it has a thread of its own.
-    let replica = try await onThread { [logger] () throws(ReplicaStartError) in
-      try Replica(configuration: configuration, logger: logger)
-    }
-    if let transport = replica.transport {
-      do {
-        let port = try await transport.listen()
-        replica.boundPort.withLockedValue { $0 = port }
-      } catch {
-        await transport.shutdown()
-        replica.directory.release()
-        throw error
-      }
-    }
+    let replica = try await open(configuration, logger)
     replica.projector.start()
     replica.history.start(hub: replica.hub)
     replica.writer.start()
@@ -68,26 +57,60 @@ public final class Replica: EventStore, Sendable {
     return replica
   }
 
-  private init(
-    configuration: ReplicaConfiguration, logger: Logger
-  ) throws(ReplicaStartError) {
-    self.configuration = configuration
-    self.logger = logger
-    directory = try DataDirectory.open(
-      path: configuration.dataDirectory, clusterID: configuration.clusterID, id: configuration.id)
-    let mailbox = Mailbox<CoreInput>(bound: Self.maximumInputs)
-    self.mailbox = mailbox
-    let report: @Sendable (CoreInput) -> Void = { mailbox.post($0) }
-    let statistics = ReplicaStatistics()
+  private static func open(
+    _ configuration: ReplicaConfiguration, _ logger: Logger
+  ) async throws(ReplicaStartError) -> Replica {
+    let ground = try await onThread { () throws(ReplicaStartError) in
+      try ReplicaGround(configuration: configuration, logger: logger)
+    }
+    do throws(ReplicaStartError) {
+      let first = try await construct(ground, isRestored: false)
+      let port = try await ground.listen()
+      switch first {
+      case .replica(let replica): return replica.listening(port)
+      case .lacking(let loss): try await ground.recover(loss)
+      }
+      switch try await construct(ground, isRestored: true) {
+      case .replica(let replica): return replica.listening(port)
+      case .lacking(let loss):
+        throw ReplicaStartError("the replica could not be restored: \(loss.reason)")
+      }
+    } catch {
+      await ground.transport?.shutdown()
+      ground.directory.release()
+      throw error
+    }
+  }
 
-    let (projection, keyspace) = try LoadedReplica.openProjection(
-      directory, configuration: configuration, logger: logger)
-    let loaded = try LoadedReplica.load(
-      log: try LoadedReplica.openLog(directory, configuration: configuration, logger: logger),
-      keyspace: keyspace,
-      applied: LogPosition(
-        index: projection.meta.appliedIndex, term: projection.meta.appliedTerm),
-      memoryBytes: configuration.logMemoryBytes)
+  private enum Constructed: Sendable {
+    case replica(Replica)
+    case lacking(ReplicaLoss)
+  }
+
+  private static func construct(
+    _ ground: ReplicaGround, isRestored: Bool
+  ) async throws(ReplicaStartError) -> Constructed {
+    try await onThread { () throws(ReplicaStartError) in
+      switch try ground.find(isRestored: isRestored) {
+      case .whole(let loaded, let projection):
+        .replica(Replica(ground: ground, loaded: loaded, projection: projection))
+      case .lacking(let loss): .lacking(loss)
+      }
+    }
+  }
+
+  private func listening(_ port: Int) -> Replica {
+    boundPort.withLockedValue { $0 = port }
+    return self
+  }
+
+  private init(ground: ReplicaGround, loaded: LoadedReplica, projection: Projection) {
+    configuration = ground.configuration
+    logger = ground.logger
+    directory = ground.directory
+    mailbox = ground.mailbox
+    let report = ground.report
+    let statistics = ReplicaStatistics()
     statistics.update(logBytes: loaded.log.byteCount, logFirstIndex: loaded.log.firstIndex)
     let projector = ProjectionWriter(
       projection: projection, configuration: configuration, statistics: statistics,
@@ -97,12 +120,11 @@ public final class Replica: EventStore, Sendable {
       path: directory.projectionPath, projector: projector, logger: logger)
     self.history = history
     hub = WatchHub(
-      snapshot: keyspace.snapshot,
+      snapshot: loaded.keyspace.snapshot,
       window: EventWindow(
-        after: keyspace.revision, maximumCount: configuration.windowEvents),
+        after: loaded.keyspace.revision, maximumCount: configuration.windowEvents),
       wake: { report(.watchesBegan) }, replay: { history.replay($0) })
-    let transport = try Self.makeTransport(
-      configuration, directory: directory, logger: logger, report: report)
+    let transport = ground.transport
     self.transport = transport
     writer = LogWriter(
       log: loaded.log, vote: loaded.log.vote, spaceGuard: SpaceGuard(directory: directory),
@@ -110,40 +132,26 @@ public final class Replica: EventStore, Sendable {
     runner = CoreRunner(
       core: loaded.core(configuration), mailbox: mailbox, configuration: configuration,
       surroundings: .init(
-        hub: hub, writer: writer, projector: projector, statistics: statistics,
-        transport: transport),
+        directory: directory, hub: hub, writer: writer, projector: projector,
+        statistics: statistics, transport: transport),
       logger: logger)
-  }
-
-  private static func makeTransport(
-    _ configuration: ReplicaConfiguration, directory: DataDirectory, logger: Logger,
-    report: @escaping @Sendable (CoreInput) -> Void
-  ) throws(ReplicaStartError) -> PeerTransport? {
-    guard !configuration.peers.isEmpty, let files = configuration.tls else { return nil }
-    let snapshots = SnapshotExchange(
-      directory: directory, logger: logger,
-      makeCopy: { path in
-        unlink(path)
-        try Projection.snapshot(of: directory.projectionPath, to: path)
-        let meta = try Projection.meta(of: path)
-        return .init(index: meta.appliedIndex, term: meta.appliedTerm)
-      },
-      report: report)
-    return PeerTransport(
-      configuration: configuration, tls: try PeerTLS(files), snapshots: snapshots,
-      logger: logger, report: report)
   }
 
   /// Runs what blocks on a thread of its own.
   static func onThread<Value: Sendable>(
     _ body: @escaping @Sendable () throws(ReplicaStartError) -> Value
   ) async throws(ReplicaStartError) -> Value {
-    let result: Result<Value, ReplicaStartError> = await withUnsafeContinuation { continuation in
+    try await resultOnThread(body).get()
+  }
+
+  static func resultOnThread<Value: Sendable>(
+    _ body: @escaping @Sendable () throws(ReplicaStartError) -> Value
+  ) async -> Result<Value, ReplicaStartError> {
+    await withUnsafeContinuation { continuation in
       _ = WorkerThread(name: "start") {
         continuation.resume(returning: Result { () throws(ReplicaStartError) in try body() })
       }
     }
-    return try result.get()
   }
 
   /// Stops: a leader hands over first, so that writes go on elsewhere without a pause. Everything

@@ -43,6 +43,15 @@ public struct ReplicaConfiguration: Sendable {
     }
   }
 
+  /// What a replica with peers does whose data folder is empty.
+  public enum EmptyFolder: Sendable {
+    /// Takes part at once: only where it is known that the cluster is new. A replica that was
+    /// wiped could break what it had promised.
+    case begins
+    /// Waits until its peers say that they have nothing either, or else give it their state.
+    case asksPeers
+  }
+
   /// Tells clusters apart: replicas refuse peers and data folders of another one.
   public var clusterID: UInt64
   /// Not 0.
@@ -71,6 +80,10 @@ public struct ReplicaConfiguration: Sendable {
   public var electionTicks: Int
   /// Ticks after which an unanswered write or barrier fails as unavailable.
   public var deadlineTicks: Int
+  public var emptyFolder = EmptyFolder.asksPeers
+  /// Called on a thread of the replica with the port as soon as it listens for peers: before it
+  /// has what it needs from them, if it needs something.
+  public var onListening: (@Sendable (Int) -> Void)?
   /// Called once, on a thread of the replica, when it can't go on, e.g. after a failed sync; the
   /// process should exit non-zero.
   public var onFatal: (@Sendable (String) -> Void)?
@@ -110,6 +123,9 @@ public struct ReplicaStartError: Error, Sendable, Hashable, CustomStringConverti
 }
 
 extension ReplicaConfiguration {
+  /// Some segments to a log's tail, so that it shrinks in small steps.
+  var segmentBytes: Int { max(1 << 20, min(64 << 20, logTailBytes / 4)) }
+
   func validate() throws(ReplicaStartError) {
     guard clusterID != 0 else { throw ReplicaStartError("the cluster's id must not be 0") }
     let ids = [id] + peers.map(\.id)

@@ -21,12 +21,13 @@ import Testing
 
   /// Replica 1 of three; the others are not there.
   private func start() async throws -> Replica {
-    try await Replica.start(
-      configuration: ReplicaConfiguration(
-        clusterID: 77, id: 1, dataDirectory: directory.path + "/1",
-        peers: [
-          .init(id: 2, host: "127.0.0.1", port: 0), .init(id: 3, host: "127.0.0.1", port: 0),
-        ], tls: try authority.issue("peer-1")), logger: quietLogger())
+    var configuration = ReplicaConfiguration(
+      clusterID: 77, id: 1, dataDirectory: directory.path + "/1",
+      peers: [
+        .init(id: 2, host: "127.0.0.1", port: 0), .init(id: 3, host: "127.0.0.1", port: 0),
+      ], tls: try authority.issue("peer-1"))
+    configuration.emptyFolder = .begins
+    return try await Replica.start(configuration: configuration, logger: quietLogger())
   }
 
   private func dial(

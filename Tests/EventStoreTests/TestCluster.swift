@@ -11,6 +11,7 @@ actor TestCluster {
   private let authority: TestAuthority
   private var replicas: [ReplicaID: Replica] = [:]
   private var ports: [ReplicaID: Int] = [:]
+  private var hasStarted: Set<ReplicaID> = []
   private let adjust: @Sendable (inout ReplicaConfiguration) -> Void
 
   init(adjust: @escaping @Sendable (inout ReplicaConfiguration) -> Void = { _ in }) throws {
@@ -25,17 +26,26 @@ actor TestCluster {
       peers: (1...3).filter { $0 != id }.map {
         .init(id: $0, host: "127.0.0.1", port: ports[$0] ?? 0)
       },
-      listenPort: 0, tls: try authority.issue("peer-\(id)"),
+      // The same as before, so that also those know it that are just starting.
+      listenPort: ports[id] ?? 0, tls: try authority.issue("peer-\(id)"),
       // The tests' events are dated 2023.
       retention: .init(milliseconds: 0, bytes: 0))
     adjust(&configuration)
     return configuration
   }
 
+  /// Starts a replica. Returns when it has what it needs, if necessary from its peers.
   @discardableResult
   func start(_ id: ReplicaID) async throws -> Replica {
+    var configuration = try configuration(id)
+    // The first time it is known to be new, so that they can be started one after the other.
+    if hasStarted.insert(id).inserted { configuration.emptyFolder = .begins }
+    let others = replicas.filter { $0.key != id }.map(\.value)
+    configuration.onListening = { port in
+      for other in others { other.setPeerAddress(id, host: "127.0.0.1", port: port) }
+    }
     let replica = try await Replica.start(
-      configuration: try configuration(id), logger: quietLogger("replica-\(id)"))
+      configuration: configuration, logger: quietLogger("replica-\(id)"))
     replicas[id] = replica
     ports[id] = replica.listenPort
     for (other, running) in replicas where other != id {

@@ -9,6 +9,11 @@ public enum PeerMessage: Sendable, Hashable {
   case propose([[UInt8]])
   /// The leader can't take proposals; nothing of them was appended.
   case refuse(requestIDs: [UInt64], reason: RefusalReason)
+  /// A replica that has lost data asks where the others stand. See `ReplicaRecovery`.
+  case recoveryQuery(nonce: UInt64)
+  case recoveryAnswer(RecoveryAnswer)
+  /// It asks for the state, as of `atLeast` or later.
+  case stateRequest(atLeast: LogIndex)
 }
 
 /// Why a leader refused forwarded transactions.

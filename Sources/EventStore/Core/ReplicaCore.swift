@@ -96,7 +96,24 @@ public struct ReplicaCore: Sendable {
       appendForwarded(payloads, from: peer)
     case .refuse(let requestIDs, let reason):
       refused(requestIDs, reason: reason)
+    case .recoveryQuery(let nonce):
+      actions.messages.append(
+        OutgoingMessage(to: peer, message: .recoveryAnswer(recoveryAnswer(nonce))))
+    case .stateRequest(let atLeast):
+      // Asked for again until it has come, so nothing is kept in mind here.
+      if applied >= atLeast { actions.snapshotsNeeded.append(peer) }
+    case .recoveryAnswer: break
     }
+  }
+
+  private func recoveryAnswer(_ nonce: UInt64) -> RecoveryAnswer {
+    let status = raft.status
+    let standing: RecoveryAnswer.Standing =
+      status.role == .leader
+      ? .leader : status.term == 0 && status.lastIndex == 0 ? .new : .follower
+    return RecoveryAnswer(
+      nonce: nonce, standing: standing, term: status.term, lastIndex: status.lastIndex,
+      applied: applied)
   }
 
   /// The log up to here is durable.

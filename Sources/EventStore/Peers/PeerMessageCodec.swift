@@ -6,7 +6,7 @@ import Raft
 enum PeerMessageCodec {
   private enum Kind: UInt8 {
     case propose = 1
-    case refuse
+    case refuse, recoveryQuery, recoveryAnswer, stateRequest
     case preVote = 16
     case preVoteResponse, requestVote, voteResponse, append, appendResponse, heartbeat
     case heartbeatResponse, snapshot, readIndex, readIndexResponse, timeoutNow
@@ -23,6 +23,16 @@ enum PeerMessageCodec {
       buffer.writeInteger(reason.rawValue)
       buffer.writeInteger(UInt32(requestIDs.count))
       for id in requestIDs { buffer.writeInteger(id) }
+    case .recoveryQuery(let nonce):
+      buffer.writeKind(Kind.recoveryQuery.rawValue)
+      buffer.writeInteger(nonce)
+    case .recoveryAnswer(let answer):
+      buffer.writeKind(Kind.recoveryAnswer.rawValue)
+      buffer.writeMultipleIntegers(
+        answer.nonce, answer.standing.rawValue, answer.term, answer.lastIndex, answer.applied)
+    case .stateRequest(let atLeast):
+      buffer.writeKind(Kind.stateRequest.rawValue)
+      buffer.writeInteger(atLeast)
     case .raft(let message): encode(message, into: &buffer)
     }
   }
@@ -97,6 +107,9 @@ enum PeerMessageCodec {
       ids.reserveCapacity(count)
       for _ in 0..<count { ids.append(try buffer.take()) }
       return .refuse(requestIDs: ids, reason: reason)
+    case .recoveryQuery: return .recoveryQuery(nonce: try buffer.take())
+    case .recoveryAnswer: return .recoveryAnswer(try recoveryAnswer(&buffer))
+    case .stateRequest: return .stateRequest(atLeast: try buffer.takeNumber())
     default:
       let from: UInt64 = try buffer.take()
       let to: UInt64 = try buffer.take()
@@ -104,6 +117,19 @@ enum PeerMessageCodec {
       return .raft(
         Message(from: from, to: to, term: term, body: try body(kind, &buffer)))
     }
+  }
+
+  private static func recoveryAnswer(
+    _ buffer: inout ByteBuffer
+  ) throws(PeerFrameError) -> RecoveryAnswer {
+    let nonce: UInt64 = try buffer.take()
+    let raw: UInt8 = try buffer.take()
+    guard let standing = RecoveryAnswer.Standing(rawValue: raw) else {
+      throw PeerFrameError("\(raw) is not a standing of a replica")
+    }
+    return RecoveryAnswer(
+      nonce: nonce, standing: standing, term: try buffer.takeNumber(),
+      lastIndex: try buffer.takeNumber(), applied: try buffer.takeNumber())
   }
 
   private static func body(
@@ -131,7 +157,8 @@ enum PeerMessageCodec {
     case .readIndexResponse:
       return .readIndexResponse(context: try buffer.take(), index: try buffer.takeNumber())
     case .timeoutNow: return .timeoutNow
-    case .propose, .refuse: throw PeerFrameError("not a message of the consensus")
+    case .propose, .refuse, .recoveryQuery, .recoveryAnswer, .stateRequest:
+      throw PeerFrameError("not a message of the consensus")
     }
   }
 

@@ -41,9 +41,24 @@ extension Projection {
   public static func install(
     received: String, at path: String, clusterID: UInt64, replicaID: UInt64
   ) throws(ProjectionError) -> ProjectionMeta {
+    let meta = try prepare(received: received, clusterID: clusterID, replicaID: replicaID)
+    try replace(path, by: received)
+    return meta
+  }
+
+  /// Checks a database that a peer sent, state and all, makes it this replica's, and durable.
+  @discardableResult
+  static func prepare(
+    received: String, clusterID: UInt64, replicaID: UInt64
+  ) throws(ProjectionError) -> ProjectionMeta {
     try check(received)
     let meta = try adopt(received, clusterID: clusterID, replicaID: replicaID)
     try synchronize(received)
+    return meta
+  }
+
+  /// Puts a prepared database in place of the one at `path`, which must not be open.
+  static func replace(_ path: String, by received: String) throws(ProjectionError) {
     // The old file's write-ahead log must never be taken for the new one's. Without it the old
     // file may be damaged; then it is made again from a peer, as now.
     removeCompanions(of: path)
@@ -51,7 +66,6 @@ extension Projection {
       throw .failed("rename \(received): \(String(cString: strerror(errno)))")
     }
     try synchronize((path as NSString).deletingLastPathComponent)
-    return meta
   }
 
   private static func adopt(

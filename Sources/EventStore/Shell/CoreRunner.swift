@@ -11,6 +11,7 @@ import Raft
 final class CoreRunner: @unchecked Sendable {
   /// The rest of the replica, as the core's thread sees it.
   struct Surroundings: Sendable {
+    var directory: DataDirectory
     var hub: WatchHub
     var writer: LogWriter
     var projector: ProjectionWriter
@@ -152,6 +153,10 @@ final class CoreRunner: @unchecked Sendable {
       snapshot.answer("the log can't be written")
       return
     }
+    guard surroundings.directory.beginInstallation(index: snapshot.index) else {
+      snapshot.answer("the data folder can't be written: \(errnoText())")
+      return
+    }
     let swapped = surroundings.projector.install(
       path: snapshot.path, index: snapshot.index, term: snapshot.term)
     let keyspace: KeyspaceState
@@ -159,6 +164,7 @@ final class CoreRunner: @unchecked Sendable {
     case .success(let state): keyspace = state
     case .failure(let problem):
       snapshot.answer(problem.description)
+      if !problem.isFatal { surroundings.directory.endInstallation() }
       if problem.isFatal { fail(problem.description) }
       return
     }
@@ -167,6 +173,7 @@ final class CoreRunner: @unchecked Sendable {
       fail(problem)
       return
     }
+    surroundings.directory.endInstallation()
     core.snapshotInstalled(index: snapshot.index, term: snapshot.term, keyspace: keyspace)
     retention = LogRetention(tailBytes: configuration.logTailBytes)
     surroundings.hub.reset(

@@ -1,4 +1,5 @@
 import Foundation
+import Raft
 
 /// A replica's folder: made with mode 0700, used by one process at a time, and marked with the
 /// cluster and replica it belongs to.
@@ -34,6 +35,7 @@ final class DataDirectory: Sendable {
     try make(path)
     let directory = DataDirectory(path: path, lock: try DirectoryLock(folder: path))
     try directory.checkIdentity(clusterID: clusterID, id: id)
+    directory.finishReplacingLog()
     try make(directory.logPath)
     directory.removeLeftovers()
     return directory
@@ -55,6 +57,64 @@ final class DataDirectory: Sendable {
   private func removeLeftovers() {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     for name in names where name.hasPrefix("snapshot.") { unlink(path + "/" + name) }
+  }
+
+  // MARK: A new log in place of a damaged one
+
+  private var restoredLogPath: String { path + "/log.restored" }
+
+  /// Makes a log in a folder beside, then puts it in place of the present one, which is renamed.
+  func replaceLog(_ body: (_ path: String) throws -> Void) throws {
+    let files = FileManager.default
+    try? files.removeItem(atPath: restoredLogPath)
+    try body(restoredLogPath)
+    var number = 1
+    while files.fileExists(atPath: "\(logPath).damaged-\(number)") { number += 1 }
+    // A power failure between the two leaves no folder `log`; then the next start goes on here.
+    try renameDurably(logPath, "\(logPath).damaged-\(number)")
+    try renameDurably(restoredLogPath, logPath)
+  }
+
+  private func finishReplacingLog() {
+    let files = FileManager.default
+    guard files.fileExists(atPath: restoredLogPath) else { return }
+    if files.fileExists(atPath: logPath) {
+      // It was not complete.
+      try? files.removeItem(atPath: restoredLogPath)
+    } else {
+      try? renameDurably(restoredLogPath, logPath)
+    }
+  }
+
+  private func renameDurably(_ from: String, _ to: String) throws(ReplicaStartError) {
+    guard rename(from, to) == 0, syncDirectory() else {
+      throw ReplicaStartError("can't rename \(from) to \(to): \(errnoText())")
+    }
+  }
+
+  // MARK: A peer's state on its way in
+
+  private var installationPath: String { path + "/snapshot-installing" }
+
+  /// Notes that the state is about to be replaced by one as of `index`, after which the log begins
+  /// anew: without the note, a state beyond the log's end is taken for a sign that entries were
+  /// lost. False where that can't be written.
+  func beginInstallation(index: LogIndex) -> Bool {
+    do { try writeDurably("\(index)\n", to: installationPath) } catch { return false }
+    return true
+  }
+
+  /// The log begins after the state now.
+  func endInstallation() {
+    unlink(installationPath)
+    _ = syncDirectory()
+  }
+
+  /// The state whose installation may have been interrupted.
+  var interruptedInstallation: LogIndex? {
+    (try? String(contentsOfFile: installationPath, encoding: .utf8)).flatMap {
+      LogIndex($0.trimmingCharacters(in: .whitespacesAndNewlines))
+    }
   }
 
   private func checkIdentity(clusterID: UInt64, id: UInt64) throws(ReplicaStartError) {

@@ -3,7 +3,7 @@ import Keyspace
 import Logging
 import Raft
 
-/// What a replica finds on its disk when it starts.
+/// What a replica has on its disk when it starts: a log, and a state from which it goes on.
 struct LoadedReplica {
   var log: EventLog<FileDisk>
   var hardState: HardState
@@ -13,65 +13,10 @@ struct LoadedReplica {
   var keyspace: KeyspaceState
   var applied: LogPosition
 
-  static func openLog(
-    _ directory: DataDirectory, configuration: ReplicaConfiguration, logger: Logger
-  ) throws(ReplicaStartError) -> EventLog<FileDisk> {
-    do {
-      let disk: FileDisk
-      do { disk = try FileDisk(path: directory.logPath) } catch { throw LogError.disk(error) }
-      let log = try EventLog.open(
-        disk: disk,
-        options: LogOptions(
-          clusterID: configuration.clusterID, replicaID: configuration.id,
-          segmentBytes: max(1 << 20, min(64 << 20, configuration.logTailBytes / 4))))
-      if let torn = log.recovery.tornTail {
-        logger.notice(
-          "an unsynced write that a crash interrupted was cut from the log",
-          metadata: [
-            "segment": "\(torn.segment)", "offset": "\(torn.offset)", "bytes": "\(torn.bytes)",
-            "reason": "\(torn.reason)",
-          ])
-      }
-      return log
-    } catch let error as LogError {
-      throw ReplicaStartError("the log in \(directory.logPath) can't be opened: \(error)")
-    } catch {
-      throw ReplicaStartError("the log in \(directory.logPath) can't be opened: \(error)")
-    }
-  }
-
-  /// Opens the projection, with the state that it holds. A lost or damaged one is begun anew: the
-  /// log, or a peer, fills it again.
-  static func openProjection(
-    _ directory: DataDirectory, configuration: ReplicaConfiguration, logger: Logger
-  ) throws(ReplicaStartError) -> (Projection, KeyspaceState) {
-    let path = directory.projectionPath
-    func open() throws(ProjectionError) -> Projection {
-      let (projection, found) = try Projection.open(
-        path: path, clusterID: configuration.clusterID, replicaID: configuration.id)
-      if case .rebuilt(let reason) = found, directory.hasLog {
-        logger.warning(
-          "the projection is made again from the log", metadata: ["reason": "\(reason)"])
-      }
-      return projection
-    }
-    do {
-      let projection = try open()
-      do throws(ProjectionError) {
-        return (projection, try projection.loadCurrent().restored())
-      } catch {
-        guard case .damaged = error else { throw error }
-      }
-    } catch {
-      throw ReplicaStartError("the projection \(path) can't be used: \(error)")
-    }
-    do {
-      let aside = try Projection.moveAside(path)
-      logger.warning("the projection is damaged and was moved aside", metadata: ["to": "\(aside)"])
-      return (try open(), KeyspaceState())
-    } catch {
-      throw ReplicaStartError("the projection \(path) can't be used: \(error)")
-    }
+  static func logOptions(_ configuration: ReplicaConfiguration) -> LogOptions {
+    LogOptions(
+      clusterID: configuration.clusterID, replicaID: configuration.id,
+      segmentBytes: configuration.segmentBytes)
   }
 
   func core(_ configuration: ReplicaConfiguration) -> ReplicaCore {
@@ -86,29 +31,16 @@ struct LoadedReplica {
       entries: entries, applied: applied.index, appliedTerm: applied.term, keyspace: keyspace)
   }
 
-  /// Brings together the log and the state as of `applied`, which the checkpoint has.
-  ///
-  /// The log has what follows `applied`. Where it ends before, a crash came between the
-  /// installation of a streamed state and the log's new beginning: that is made up for.
+  /// Brings together the log and the state as of `applied`, which the checkpoint has; the log
+  /// has what follows.
   static func load(
     log: EventLog<FileDisk>, keyspace: KeyspaceState, applied: LogPosition, memoryBytes: Int
   ) throws(ReplicaStartError) -> LoadedReplica {
     var log = log
-    let vote = log.vote
-    guard vote.term >= applied.term else {
-      throw ReplicaStartError(
-        "the log ends in term \(vote.term), its checkpoint in term \(applied.term): the log was "
-          + "lost or is an old copy. Put the right one back, or move the data folder away so "
-          + "that the replica gets everything from its peers")
-    }
-    guard applied.index >= log.base.index else {
-      throw ReplicaStartError(
-        "the checkpoint has the log up to entry \(applied.index), but the log begins with entry "
-          + "\(log.firstIndex): what is between them is gone here. Move the data folder away so "
-          + "that the replica gets everything from its peers")
-    }
     do {
       if log.term(at: applied.index) != applied.term {
+        // The power failed between the installation of a streamed state and the log's new
+        // beginning: that is made up for.
         try log.reset(toIndex: applied.index, term: applied.term)
       }
       var base = log.base
@@ -132,8 +64,8 @@ struct LoadedReplica {
       return LoadedReplica(
         log: log,
         hardState: HardState(
-          term: vote.term, vote: vote.vote,
-          commit: max(applied.index, min(vote.commit, log.lastIndex))),
+          term: log.vote.term, vote: log.vote.vote,
+          commit: max(applied.index, min(log.vote.commit, log.lastIndex))),
         base: base, entries: entries, keyspace: keyspace, applied: applied)
     } catch let error as ReplicaStartError {
       throw error

@@ -50,6 +50,9 @@ final class LogWriter: @unchecked Sendable {
     self.report = report
   }
 
+  /// Where the log on disk begins.
+  var firstIndex: LogIndex { statistics.logFirstIndex }
+
   func start() { thread = WorkerThread(name: "log") { [self] in run() } }
 
   func post(_ work: Work) { mailbox.post(work) }
