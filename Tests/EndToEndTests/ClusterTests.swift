@@ -30,6 +30,7 @@ struct ClusterTests {
       ("discovery and nodes", Discovery.run),
       ("a deployment with a service", Workload.run),
       ("edits, selectors and output", Edits.run),
+      ("every kubectl there is", Versions.run),
       ("losing the leader", LeaderLoss.run),
       ("reading the log", LogReading.run),
       ("bad requests", BadRequests.run),

@@ -9,6 +9,7 @@ final class OpenAPIDocuments: Sendable {
 
   var index: [UInt8] { cached("index") { OpenAPI.v3Index().serialized() } }
   var v2: [UInt8] { cached("v2") { OpenAPI.v2() } }
+  var v2Protobuf: [UInt8] { cached("v2 in protobuf") { OpenAPI.v2Protobuf() } }
 
   func document(group: String, version: String) -> [UInt8]? {
     let name = "\(group)/\(version)"

@@ -141,10 +141,33 @@ extension RequestDispatcher {
 
   // MARK: OpenAPI
 
+  /// The protobuf form has had two names.
+  private static let openAPIProtobuf = [
+    "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+  ]
+
+  private func openAPIv2(accept: String?) throws(APIStatus) -> APIResponse {
+    let accepted = MediaType.list(accept ?? "").map(\.type)
+    if accepted.isEmpty { return APIResponse(bytes: OpenAPIDocuments.shared.v2) }
+    for type in accepted {
+      if ["application/json", "application/*", "*/*"].contains(type) {
+        return APIResponse(bytes: OpenAPIDocuments.shared.v2)
+      }
+      if Self.openAPIProtobuf.contains(type) {
+        return APIResponse(
+          contentType: Self.openAPIProtobuf[1], bytes: OpenAPIDocuments.shared.v2Protobuf)
+      }
+    }
+    throw APIStatus(
+      code: 406, reason: "NotAcceptable",
+      message: "/openapi/v2 is served as application/json and \(Self.openAPIProtobuf[0])")
+  }
+
   private func openAPI(_ segments: [String], accept: String?) throws(APIStatus) -> APIResponse {
     guard segments.count >= 2 else { return Self.pageNotFound }
     if segments[1] == "v2", segments.count == 2 {
-      return APIResponse(bytes: OpenAPIDocuments.shared.v2)
+      return try openAPIv2(accept: accept)
     }
     guard segments[1] == "v3" else { return Self.pageNotFound }
     if segments.count == 2 { return APIResponse(bytes: OpenAPIDocuments.shared.index) }

@@ -74,6 +74,10 @@ public enum OpenAPI {
 
   /// Everything in one Swagger 2.0 document.
   public static func v2(catalogue: Catalogue = .shared) -> [UInt8] {
+    v2Document(catalogue: catalogue).serialized()
+  }
+
+  static func v2Document(catalogue: Catalogue) -> JSONValue {
     var roots: [TypeID] = []
     for (group, versions) in catalogue.groups {
       for version in versions {
@@ -82,11 +86,10 @@ public enum OpenAPI {
     }
     let schemas = Schemas(dialect: .v2, catalogue: catalogue)
     let paths = Paths(dialect: .v2, catalogue: catalogue)
-    let document: JSONValue = [
+    return [
       "swagger": "2.0", "info": info, "paths": .object(paths.all(of: catalogue.resources)),
       "definitions": .object(schemas.definitions(from: roots)),
     ]
-    return document.serialized()
   }
 
   /// The kinds of a group and version, their lists, and what every API answers with.
