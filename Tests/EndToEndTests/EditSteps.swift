@@ -159,10 +159,13 @@ enum Removal {
     cluster.kubectl("delete", "namespace", "demo", "--timeout=90s", timeoutSeconds: 100).expect(
       "deleted")
     cluster.kubectl("get", "pods", "-n", "demo").expect("No resources found")
-    // Containers and sandboxes are gone from the nodes too.
-    let left = cluster.shell.until(["sh", "-c", "pgrep -fa '[h]ttpd -f -v -p 8080' || true"]) {
-      $0.output.isEmpty
-    }
+    // Containers are gone from the nodes too: those of this cluster have its folder among their
+    // mounts.
+    let left = cluster.shell.until([
+      "sh", "-c",
+      "for p in $(pgrep -f '[h]ttpd -f -v -p 8080'); do"
+        + " if grep -qs '\(cluster.home)' /proc/$p/mountinfo; then echo $p; fi; done",
+    ]) { $0.output.isEmpty }
     #expect(left.output.isEmpty, "\(left)")
   }
 }

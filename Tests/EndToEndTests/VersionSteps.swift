@@ -4,6 +4,9 @@ import Testing
 /// Older and newer kubectls, as far as they lie beside the one in use: each asks in its own way.
 enum Versions {
   static func run(_ cluster: TestCluster) throws {
+    let editor = cluster.root + "/editor.sh"
+    try "#!/bin/sh\nsed -i 's/a: \"1\"/a: \"2\"/' \"$1\"\n".write(
+      toFile: editor, atomically: true, encoding: .utf8)
     for kubectl in others(cluster.shell) {
       func run(_ arguments: String..., environment: [String: String] = [:]) -> CommandResult {
         var shell = cluster.shell
@@ -20,7 +23,7 @@ enum Versions {
       run("create", "configmap", "versions", "-n", "demo", "--from-literal=a=1").expect("created")
       run(
         "edit", "configmap", "versions", "-n", "demo",
-        environment: ["KUBE_EDITOR": "sed -i s/\"1\"/\"2\"/"]
+        environment: ["KUBE_EDITOR": "sh \(editor)"]
       ).expect("edited")
       run("get", "configmap", "versions", "-n", "demo", "-o", "jsonpath={.data.a}").expect("2")
       run("describe", "deployment", "web", "-n", "demo").expect("RollingUpdate", "Events:")
