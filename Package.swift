@@ -192,7 +192,8 @@ let package = Package(
     // Drives the built executable, so it depends on it and on nothing else.
     .testTarget(name: "EndToEndTests", dependencies: ["taffrail"]),
     .testTarget(
-      name: "ClusterToolsTests", dependencies: ["ClusterTools", "ClusterConfiguration"]),
+      name: "ClusterToolsTests",
+      dependencies: ["ClusterTools", "ClusterConfiguration", "EventStore", "Keyspace", logging]),
     .testTarget(
       name: "StoreSimulationTests", dependencies: ["StoreSimulation", "Raft", "EventLog"]),
   ],

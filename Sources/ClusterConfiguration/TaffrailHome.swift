@@ -86,6 +86,12 @@ public struct TaffrailHome: Sendable, Hashable {
     return identifier
   }
 
+  /// Makes this another cluster: folders of the former one are refused from now on.
+  public func replaceClusterIdentifier(by identifier: UInt64) throws {
+    try AtomicFile.write(
+      Self.hexadecimal(identifier) + "\n", to: clusterIdentifierFile, mode: 0o644)
+  }
+
   /// Removes the folder with all state.
   ///
   /// - Throws: `HomeError` where it doesn't look like a cluster's folder, or can't be removed.

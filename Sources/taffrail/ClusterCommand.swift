@@ -20,7 +20,7 @@ struct ClusterCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cluster",
     abstract: "Look at the replicas of the store, and put them to the test.",
-    subcommands: [Status.self, KillLeader.self])
+    subcommands: [Status.self, KillLeader.self, Restore.self])
 
   struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

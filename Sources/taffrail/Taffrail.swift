@@ -13,7 +13,8 @@ struct Taffrail: AsyncParsableCommand {
     version: "taffrail 0.1.0 (Kubernetes 1.36)",
     subcommands: [
       UpCommand.self, DownCommand.self, SuperviseCommand.self, EndpointCommand.self,
-      ServerCommand.self, ClusterCommand.self, LogCommand.self, BenchCommand.self,
+      ServerCommand.self, ClusterCommand.self, LogCommand.self, BackupCommand.self,
+      BenchCommand.self,
       SimulateCommand.self, KubeletCommand.self,
     ])
 }
