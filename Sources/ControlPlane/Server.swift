@@ -25,6 +25,8 @@ public struct Server: Sendable {
     self.logger = logger
   }
 
+  static let reconcilersStopMilliseconds = 3_000
+
   /// Runs until `untilStopped` returns, then stops in order: reconcilers give up their Leases, the
   /// API server closes, a leading replica hands over.
   ///
@@ -54,7 +56,8 @@ public struct Server: Sendable {
     await untilStopped()
     logger.info("stopping")
     reconcilers.cancel()
-    _ = await reconcilers.result
+    // What they still write is no longer worth waiting for when the other servers stop as well.
+    await reconcilers.ended(withinMilliseconds: Self.reconcilersStopMilliseconds)
     await api.shutdown()
     await replica.shutdown()
   }

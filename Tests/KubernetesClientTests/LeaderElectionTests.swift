@@ -52,4 +52,13 @@ import Testing
     election.lost()
     #expect(!election.leads(now: 3 * Self.second))
   }
+
+  @Test func waitingForATaskHasAnEnd() async {
+    let endless = Task<Void, Never> {
+      while !Task.isCancelled { try? await Task<Never, Never>.sleep(for: .seconds(3_600)) }
+    }
+    #expect(await endless.ended(withinMilliseconds: 10) == false)
+    endless.cancel()
+    #expect(await endless.ended(withinMilliseconds: 60_000))
+  }
 }

@@ -9,6 +9,8 @@ public struct LeaderElector: Sendable {
     public var leaseDurationSeconds: Int64
     /// Between renewals of the leader, and between looks of the others.
     public var renewMilliseconds: Int64
+    /// How long giving the Lease back may keep a process that stops.
+    public var releaseMilliseconds = 1_000
 
     /// A third of client-go's defaults and less: a server's death is noticed within seconds.
     public init(leaseDurationSeconds: Int64 = 3, renewMilliseconds: Int64 = 1_000) {
@@ -57,7 +59,8 @@ public struct LeaderElector: Sendable {
       logger.info("\(identity) leads no more")
       if election.withLockedValue({ $0.leads(now: MonotonicClock.nowNanoseconds) }) {
         // Cancelled tasks cannot call the API, and giving the Lease back saves others the wait.
-        await Task { await release() }.value
+        // Where no majority is left the write would wait in vain, and a stop with it.
+        await Task { await release() }.ended(withinMilliseconds: options.releaseMilliseconds)
         election.withLockedValue { $0.lost() }
       }
       if let result { try result.get() }
