@@ -25,7 +25,7 @@ public struct Server: Sendable {
     self.logger = logger
   }
 
-  static let reconcilersStopMilliseconds = 3_000
+  static let reconcilersStopMilliseconds = 1_500
 
   /// Runs until `untilStopped` returns, then stops in order: reconcilers give up their Leases, the
   /// API server closes, a leading replica hands over.
