@@ -3,7 +3,8 @@
 /// Time is counted in ticks, whose length is the shell's business.
 public struct RaftConfiguration: Sendable, Hashable {
   public var id: ReplicaID
-  /// All voters, including `id`.
+  /// The voters of a group whose log and state tell of no membership, as those of the first
+  /// version; including `id`.
   public var peers: [ReplicaID]
   /// Ticks without a word from the leader after which a follower stands; the actual timeout is
   /// drawn from `electionTicks ..< 2 * electionTicks` (Raft §5.2). Also the period in which a

@@ -24,6 +24,8 @@ struct RaftLog: Sendable {
   private var storage: [LogEntry]
   private var head = 0
   private var writes: [Write] = []
+  /// The memberships in the log, oldest first; the first is in force where the log begins.
+  private var memberships: [(index: LogIndex, membership: Membership)]
 
   /// A batch that the shell was given and whose sync has not been reported.
   private struct Write {
@@ -38,8 +40,10 @@ struct RaftLog: Sendable {
   private static let entryOverheadBytes = 64
 
   init(
-    base: LogIndex, baseTerm: Term, entries: [LogEntry], committed: LogIndex, applied: LogIndex
+    base: LogIndex, baseTerm: Term, entries: [LogEntry], committed: LogIndex, applied: LogIndex,
+    membership: Membership = Membership()
   ) {
+    memberships = [(base, membership)]
     self.base = base
     self.baseTerm = baseTerm
     storage = entries
@@ -62,7 +66,20 @@ struct RaftLog: Sendable {
     for entry in entries {
       bytes += Self.size(of: entry)
       if entry.index > applied { unappliedBytes += Self.size(of: entry) }
+      noticeMembership(entry)
     }
+  }
+
+  /// The newest one, committed or not.
+  var membership: Membership { memberships[memberships.count - 1].membership }
+  var membershipIndex: LogIndex { memberships[memberships.count - 1].index }
+
+  private mutating func noticeMembership(_ entry: LogEntry) {
+    guard entry.kind == .membership else { return }
+    guard let membership = Membership(encoded: entry.payload) else {
+      preconditionFailure("entry \(entry.index) holds no membership; it was to be checked before")
+    }
+    memberships.append((entry.index, membership))
   }
 
   static func size(of entry: LogEntry) -> Int { entry.payload.count + entryOverheadBytes }
@@ -128,6 +145,7 @@ extension RaftLog {
       bytes += size
       unappliedBytes += size
       storage.append(entry)
+      noticeMembership(entry)
     }
   }
 
@@ -139,6 +157,7 @@ extension RaftLog {
       bytes -= size
       unappliedBytes -= size
     }
+    while memberships.count > 1, membershipIndex >= index { memberships.removeLast() }
     handedOut = min(handedOut, index - 1)
     persisted = min(persisted, index - 1)
     for position in writes.indices where writes[position].index >= index {
@@ -207,6 +226,7 @@ extension RaftLog {
       bytes -= Self.size(of: storage[position])
       storage[position].payload = []
     }
+    while memberships.count > 1, memberships[1].index <= end { memberships.removeFirst() }
     head = newHead
     base = end
     if head > storage.count / 2 {
@@ -229,13 +249,14 @@ extension RaftLog {
 
   /// The state machine was replaced by the state at `index`. What follows it in the log stays
   /// if the log agrees at `index`: a leader may be counting on it.
-  mutating func restore(index: LogIndex, term: Term) {
+  mutating func restore(index: LogIndex, term: Term, membership: Membership) {
     precondition(index > applied)
     let kept =
       self.term(at: index) == term && index < lastIndex
       ? Array(storage[position(of: index + 1)...]) : []
     let committedBefore = committed
     storage = []
+    memberships = [(index, membership)]
     head = 0
     base = index
     baseTerm = term

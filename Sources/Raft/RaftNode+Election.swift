@@ -4,7 +4,12 @@ extension RaftNode {
   /// nobody (dissertation §9.6).
   public mutating func campaign() {
     guard role != .leader else { return }
-    if peers.count == 1 {
+    guard isVoter else {
+      // Without a vote there is only to wait for whoever leads next.
+      if leader != 0 { becomeFollower(term: term, leader: 0) }
+      return resetElectionTimer()
+    }
+    if isAlone {
       becomeCandidate(transfer: false)
     } else {
       becomePreCandidate()
@@ -25,8 +30,7 @@ extension RaftNode {
       progress[position].becomeProbe()
       progress[position].next = log.lastIndex + 1
       progress[position].matchAtHeartbeat = nil
-    case .follower where leader == peer:
-      becomePreCandidate()
+    case .follower where leader == peer: campaign()
     case .follower, .preCandidate, .candidate: break
     }
   }
@@ -34,7 +38,9 @@ extension RaftNode {
   /// Leader: hands over to `peer` as soon as it has the whole log; takes no proposals meanwhile.
   /// Given up after an election timeout.
   public mutating func transferLeadership(to peer: ReplicaID) {
-    guard role == .leader, peer != id, let position = position(of: peer) else { return }
+    guard role == .leader, peer != id, let position = position(of: peer),
+      incoming.contains(position)
+    else { return }
     transferee = peer
     transferElapsed = 0
     if progress[position].match == log.lastIndex { send(.timeoutNow, to: peer) }
@@ -103,9 +109,9 @@ extension RaftNode {
     }
     guard role == .preCandidate, message.term == (granted ? term + 1 : term) else { return }
     votes[peer] = granted
-    if tally(true) >= quorum {
+    if hasQuorum({ votes[$0] == true }) {
       becomeCandidate(transfer: false)
-    } else if tally(false) >= quorum {
+    } else if isLost {
       becomeFollower(term: term, leader: 0)
     }
   }
@@ -123,19 +129,20 @@ extension RaftNode {
   mutating func handleVoteResponse(from peer: Int, granted: Bool) {
     guard role == .candidate else { return }
     votes[peer] = granted
-    if tally(true) >= quorum {
+    if hasQuorum({ votes[$0] == true }) {
       becomeLeader()
-    } else if tally(false) >= quorum {
+    } else if isLost {
       becomeFollower(term: term, leader: 0)
     }
   }
 
   mutating func handleTimeoutNow(from peer: ReplicaID) {
-    guard role != .leader, leader == peer || leader == 0 else { return }
+    guard role != .leader, isVoter, leader == peer || leader == 0 else { return }
     becomeCandidate(transfer: true)
   }
 
-  private func tally(_ answer: Bool) -> Int { votes.count { $0 == answer } }
+  /// So many have refused that the others are no majority.
+  private var isLost: Bool { !hasQuorum { votes[$0] != false } }
 
   mutating func becomeFollower(term newTerm: Term, leader newLeader: ReplicaID) {
     precondition(newTerm >= term)
@@ -156,7 +163,7 @@ extension RaftNode {
     leader = 0
     resetElectionTimer()
     for peer in votes.indices { votes[peer] = peer == own ? true : nil }
-    for peer in peers where peer != id { sendPreVote(to: peer) }
+    for peer in otherVoters { sendPreVote(to: peer) }
   }
 
   private mutating func sendPreVote(to peer: ReplicaID) {
@@ -175,11 +182,11 @@ extension RaftNode {
     vote = id
     resetElectionTimer()
     for peer in votes.indices { votes[peer] = peer == own ? true : nil }
-    guard quorum > 1 else { return becomeLeader() }
+    if isAlone { return becomeLeader() }
     // Sent only when term and vote are on disk: after a crash this replica could otherwise stand
     // in the same term again, with a shorter log than the one that was voted for. For the same
     // reason its own vote can count at once: an answer implies that it is durable.
-    for peer in peers where peer != id {
+    for peer in otherVoters {
       sendAfterPersist(
         .requestVote(lastIndex: log.lastIndex, lastTerm: log.lastTerm, transfer: transfer),
         to: peer)

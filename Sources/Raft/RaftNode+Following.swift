@@ -42,6 +42,7 @@ extension RaftNode {
       let index = entries[news].index
       if index <= log.lastIndex { log.truncate(from: index) }
       log.append(Array(entries[news...]))
+      adoptMembership()
     }
     let lastNew = previousIndex + UInt64(entries.count)
     log.commit(to: min(commit, lastNew))
@@ -73,6 +74,7 @@ extension RaftNode {
     for entry in entries {
       index += 1
       guard entry.index == index, entry.term >= lastTerm, entry.term <= term else { return false }
+      if entry.kind == .membership, Membership(encoded: entry.payload) == nil { return false }
       lastTerm = entry.term
     }
     return true
@@ -107,10 +109,16 @@ extension RaftNode {
   /// the state is installed: a leader of an earlier term may hold other entries at these indices,
   /// and must not be answered as if they were the same. Stepping the `snapshot` message that
   /// announces the stream, and syncing, sees to it.
-  public mutating func restore(snapshotIndex: LogIndex, snapshotTerm: Term) {
+  ///
+  /// - Parameter membership: in force at `snapshotIndex`; `nil`: the one known so far.
+  public mutating func restore(
+    snapshotIndex: LogIndex, snapshotTerm: Term, membership: Membership? = nil
+  ) {
     guard snapshotIndex > log.applied else { return }
     precondition(snapshotTerm <= term, "the announcement of the state was not stepped")
     if role == .leader { becomeFollower(term: term, leader: 0) }
-    log.restore(index: snapshotIndex, term: snapshotTerm)
+    log.restore(
+      index: snapshotIndex, term: snapshotTerm, membership: membership ?? log.membership)
+    adoptMembership()
   }
 }

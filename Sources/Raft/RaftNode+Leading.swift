@@ -18,24 +18,20 @@ extension RaftNode {
   /// A leader that no majority answers can't commit and must not go on as if it could
   /// (dissertation §6.2).
   private mutating func checkQuorum() -> Bool {
-    var active = 1
-    for position in peers.indices where position != own {
-      if progress[position].recentlyActive { active += 1 }
-      progress[position].recentlyActive = false
-    }
-    return active >= quorum
+    defer { for position in peers.indices { progress[position].recentlyActive = false } }
+    return hasQuorum { $0 == own || progress[$0].recentlyActive }
   }
 
   /// A leader whose disk stands still holds everybody up: it steps down, and asks the follower
   /// with the most to take over.
   private mutating func checkDisk() -> Bool {
-    guard log.persisted < log.handedOut, peers.count > 1 else {
+    guard log.persisted < log.handedOut, incoming.contains(where: { $0 != own }) else {
       stalledTicks = 0
       return true
     }
     stalledTicks += 1
     guard stalledTicks >= 2 * configuration.electionTicks else { return true }
-    let successor = peers.indices.filter { $0 != own }.max {
+    let successor = incoming.filter { $0 != own }.max {
       progress[$0].match < progress[$1].match
     }
     if let successor { send(.timeoutNow, to: peers[successor]) }
@@ -60,11 +56,6 @@ extension RaftNode {
           commit: min(progress[position].match, log.committed), readContext: newestRound),
         to: peers[position])
     }
-  }
-
-  /// The highest number that a majority has reached.
-  func quorumValue(_ value: (Int) -> UInt64) -> UInt64 {
-    peers.indices.map(value).sorted(by: >)[quorum - 1]
   }
 
   mutating func advanceCommit() {

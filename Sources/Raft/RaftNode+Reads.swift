@@ -63,7 +63,7 @@ extension RaftNode {
   // MARK: Leader
 
   /// A new leader does not know what is committed until an entry of its own term is.
-  private var hasCommittedInTerm: Bool { log.term(at: log.committed) == term }
+  var hasCommittedInTerm: Bool { log.term(at: log.committed) == term }
 
   mutating func startReadRound() {
     guard !reads.gathering.isEmpty, reads.rounds.count < Reads.maximumRounds,
@@ -73,7 +73,7 @@ extension RaftNode {
     reads.rounds.append(
       .init(id: reads.lastRound, index: log.committed, requests: reads.gathering))
     reads.gathering.removeAll(keepingCapacity: true)
-    if quorum == 1 {
+    if isAlone {
       confirmReadRounds()
     } else {
       heartbeatElapsed = 0

@@ -9,10 +9,15 @@
 /// a programming error and stops the process.
 public struct RaftNode: Sendable {
   let configuration: RaftConfiguration
-  /// All voters in ascending order; `progress` and `votes` run parallel to it.
-  let peers: [ReplicaID]
+  /// All members and this replica, in ascending order; `progress` and `votes` run parallel to it.
+  var peers: [ReplicaID]
   /// Where this replica stands in `peers`.
-  let own: Int
+  var own: Int
+  /// Where the voters stand in `peers`, and the outgoing ones while a change is under way.
+  var incoming: [Int] = []
+  var outgoing: [Int] = []
+  /// The membership that the four above are made of.
+  var adopted = Membership()
 
   public internal(set) var role: Role = .follower
   public internal(set) var term: Term
@@ -42,41 +47,40 @@ public struct RaftNode: Sendable {
   ///   - snapshotIndex: the entry before the first of `entries`, with its term.
   ///   - entries: the log after `snapshotIndex`, without gaps.
   ///   - applied: what the state machine has, in `snapshotIndex ... entries.last.index`.
+  ///   - membership: in force at `snapshotIndex`, or at `applied`; what `entries` tell goes before.
+  ///     An empty one: this replica waits until it is told of a group. `nil`: the configuration's.
   public init(
     configuration: RaftConfiguration, hardState: HardState, snapshotIndex: LogIndex,
-    snapshotTerm: Term, entries: [LogEntry], applied: LogIndex
+    snapshotTerm: Term, entries: [LogEntry], applied: LogIndex, membership: Membership? = nil
   ) {
-    let peers = configuration.peers.sorted()
-    guard let own = peers.firstIndex(of: configuration.id) else {
-      preconditionFailure("replica \(configuration.id) is not among the voters \(peers)")
-    }
-    precondition(peers.first != 0, "0 is not an id")
+    let voters = configuration.peers.sorted()
+    precondition(configuration.id != 0 && voters.first != 0, "0 is not an id")
     precondition(
-      zip(peers, peers.dropFirst()).allSatisfy { $0.0 < $0.1 }, "a voter is named twice")
+      zip(voters, voters.dropFirst()).allSatisfy { $0.0 < $0.1 }, "a voter is named twice")
     precondition(configuration.heartbeatTicks > 0 && configuration.maximumInFlightAppends > 0)
     precondition(configuration.electionTicks > configuration.heartbeatTicks)
     self.configuration = configuration
-    self.peers = peers
-    self.own = own
+    peers = [configuration.id]
+    own = 0
     log = RaftLog(
       base: snapshotIndex, baseTerm: snapshotTerm, entries: entries, committed: hardState.commit,
-      applied: applied)
+      applied: applied, membership: membership ?? Membership(voters: voters))
     precondition(
       hardState.term >= log.lastTerm || configuration.mutations.contains(.forgetsTerm),
       "the log is of a later term than the hard state")
     term = max(hardState.term, log.lastTerm)
     vote = hardState.vote
     handedHardState = hardState
-    progress = peers.map { [log] _ in Progress(next: log.lastIndex + 1) }
-    votes = peers.map { _ in nil }
+    progress = [Progress(next: log.lastIndex + 1)]
+    votes = [nil]
     random = RandomNumbers(
       seed: configuration.seed ^ (configuration.id &* 0xD6E8_FEB8_6659_FD93) ^ (term << 32))
     reads = Reads()
+    adoptMembership()
     resetElectionTimer()
   }
 
   var id: ReplicaID { configuration.id }
-  var quorum: Int { peers.count / 2 + 1 }
 
   func position(of peer: ReplicaID) -> Int? { peers.firstIndex(of: peer) }
 
@@ -98,8 +102,10 @@ public struct RaftNode: Sendable {
   /// What is to be done because of the events since the last call.
   public mutating func takeActions() -> RaftActions {
     if role == .leader {
+      completeMembershipChange()
       startReadRound()
       sendAppends()
+      leaveIfRemoved()
     } else {
       forwardReads()
     }
@@ -136,19 +142,22 @@ public struct RaftNode: Sendable {
     case .leader: tickLeader()
     case .follower, .preCandidate, .candidate:
       electionElapsed += 1
-      if electionElapsed >= electionTimeout || peers.count == 1 { campaign() }
+      if electionElapsed >= electionTimeout || isAlone { campaign() }
     }
   }
 
   /// A message came from a peer.
   public mutating func step(_ message: Message) {
-    guard message.to == id, message.from != id, let peer = position(of: message.from),
-      message.term <= Term.max / 2
+    guard message.to == id, message.from != id, message.from != 0, message.term <= Term.max / 2
     else { return }
+    // Who asks need not be a member that this replica knows of: its log may be the older one
+    // (dissertation §4.2.2).
+    let peer = position(of: message.from)
     switch message.body {
     case .preVote(let lastIndex, let lastTerm):
       return handlePreVote(message, lastIndex: lastIndex, lastTerm: lastTerm)
     case .preVoteResponse(let granted):
+      guard let peer else { return }
       return handlePreVoteResponse(message, from: peer, granted: granted)
     default: break
     }
@@ -162,19 +171,21 @@ public struct RaftNode: Sendable {
     case .requestVote(let lastIndex, let lastTerm, _):
       handleRequestVote(from: message.from, lastIndex: lastIndex, lastTerm: lastTerm)
     case .voteResponse(let granted):
-      handleVoteResponse(from: peer, granted: granted)
+      if let peer { handleVoteResponse(from: peer, granted: granted) }
     case .timeoutNow: handleTimeoutNow(from: message.from)
     case .append(let previousIndex, let previousTerm, let entries, let commit):
       handleAppend(
         message, previousIndex: previousIndex, previousTerm: previousTerm, entries: entries,
         commit: commit)
     case .appendResponse(let rejected, let index, let hintIndex, let hintTerm):
-      handleAppendResponse(
-        from: peer, rejected: rejected, index: index, hintIndex: hintIndex, hintTerm: hintTerm)
+      if let peer {
+        handleAppendResponse(
+          from: peer, rejected: rejected, index: index, hintIndex: hintIndex, hintTerm: hintTerm)
+      }
     case .heartbeat(let commit, let readContext):
       handleHeartbeat(from: message.from, commit: commit, readContext: readContext)
     case .heartbeatResponse(let readContext):
-      handleHeartbeatResponse(from: peer, readContext: readContext)
+      if let peer { handleHeartbeatResponse(from: peer, readContext: readContext) }
     case .snapshot(let index, let term):
       handleSnapshot(from: message.from, index: index, term: term)
     case .readIndex(let context): handleReadIndex(from: message.from, context: context)

@@ -8,6 +8,8 @@ public struct LogEntry: Sendable, Hashable {
     /// Appended by a new leader to commit what its predecessors left (Raft §8).
     case empty = 0
     case command = 1
+    /// A `Membership`, encoded.
+    case membership = 2
   }
 
   public var term: Term

@@ -85,17 +85,17 @@ import Testing
 
   @Test func aStateKeepsTheTailThatAgreesWithIt() {
     var log = sample()
-    log.restore(index: 13, term: 2)
+    log.restore(index: 13, term: 2, membership: Membership())
     #expect(log.lastIndex == 15)
     #expect(log.takeUnwritten().map(\.index) == [14, 15])
     #expect(log.applied == 13 && log.committed == 13 && log.persisted == 13)
 
     log = sample()
-    log.restore(index: 13, term: 3)
+    log.restore(index: 13, term: 3, membership: Membership())
     #expect(log.lastIndex == 13 && log.lastTerm == 3)
 
     log = sample()
-    log.restore(index: 40, term: 5)
+    log.restore(index: 40, term: 5, membership: Membership())
     #expect(log.lastIndex == 40 && log.bytes == 0)
   }
 

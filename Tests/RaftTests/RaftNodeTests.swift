@@ -137,7 +137,8 @@ import Testing
             _ = node.takeActions()
             for _ in 0..<50 { node.tick() }
             _ = node.takeActions()
-            if from != 2 { #expect(node.status.commit == before.commit) }
+            // 99 may lead: a member that this replica does not know of yet.
+            if from < 2 { #expect(node.status.commit == before.commit) }
             #expect(node.status.commit >= before.commit)
             #expect(node.status.commit <= node.status.lastIndex)
           }

@@ -19,6 +19,7 @@ struct Transcript {
     var baseTerm: Term = 0
     var entries: [LogEntry] = []
     var applied: LogIndex = 0
+    var membership: Membership?
 
     mutating func write(_ actions: RaftActions) {
       if let hardState = actions.hardState { self.hardState = hardState }
@@ -31,6 +32,8 @@ struct Transcript {
 
   private var replicas: [ReplicaID: Replica] = [:]
   private var ids: [ReplicaID] = []
+  /// The voters of replicas that are told of no other membership.
+  private var initial: [ReplicaID] = []
   private var links: [[ReplicaID]: [Message]] = [:]
   private var cut: Set<[ReplicaID]> = []
   private var maximumLogBytes = 64 << 20
@@ -53,7 +56,19 @@ struct Transcript {
     case "memory": maximumLogBytes = Int(numbers[0])
     case "cluster":
       ids = numbers
+      initial = numbers
       for id in ids { start(id, disk: DiskImage()) }
+    // Replicas that know of no group yet.
+    case "blank":
+      for id in numbers {
+        ids = (ids + [id]).sorted()
+        var disk = DiskImage()
+        disk.membership = Membership()
+        start(id, disk: disk)
+      }
+    case "voters": change(numbers[0], voters: Array(numbers.dropFirst()))
+    case "learners": change(numbers[0], learners: Array(numbers.dropFirst()))
+    case "members": for id in numbers { members(id) }
     case "campaign": act(numbers[0]) { $0.campaign() }
     case "tick":
       for _ in 0..<(numbers.count > 1 ? numbers[1] : 1) { act(numbers[0]) { $0.tick() } }
@@ -98,10 +113,11 @@ struct Transcript {
 
   private mutating func start(_ id: ReplicaID, disk: DiskImage) {
     let configuration = RaftConfiguration(
-      id: id, peers: ids, maximumLogBytes: maximumLogBytes, seed: id)
+      id: id, peers: initial, maximumLogBytes: maximumLogBytes, seed: id)
     let node = RaftNode(
       configuration: configuration, hardState: disk.hardState, snapshotIndex: disk.base,
-      snapshotTerm: disk.baseTerm, entries: disk.entries, applied: disk.applied)
+      snapshotTerm: disk.baseTerm, entries: disk.entries, applied: disk.applied,
+      membership: disk.membership)
     replicas[id] = Replica(node: node, disk: disk)
   }
 
@@ -116,7 +132,12 @@ struct Transcript {
       for context in actions.failedReads { output.append("  \(id) read \(context) failed") }
       for peer in actions.snapshotsNeeded { output.append("  \(id) snapshot needed by \(peer)") }
       let commands = actions.committed.map {
-        $0.kind == .empty ? "\($0.index):-" : "\($0.index):" + text($0.payload)
+        switch $0.kind {
+        case .empty: "\($0.index):-"
+        case .command: "\($0.index):" + text($0.payload)
+        case .membership:
+          "\($0.index):(" + (Membership(encoded: $0.payload).map(describe) ?? "?") + ")"
+        }
       }
       if !commands.isEmpty {
         output.append("  \(id) applies " + commands.joined(separator: " "))
@@ -172,8 +193,39 @@ struct Transcript {
     replicas[to]?.disk.baseTerm = at
     replicas[to]?.disk.entries = []
     replicas[to]?.disk.applied = source.applied
-    act(to) { $0.restore(snapshotIndex: source.applied, snapshotTerm: at) }
+    let membership = replicas[from]?.node.membership
+    replicas[to]?.disk.membership = membership
+    act(to) {
+      $0.restore(snapshotIndex: source.applied, snapshotTerm: at, membership: membership)
+    }
     act(from) { $0.snapshotSent(to: to, index: source.applied, succeeded: true) }
+  }
+
+  private mutating func change(
+    _ id: ReplicaID, voters: [ReplicaID]? = nil, learners: [ReplicaID]? = nil
+  ) {
+    guard var membership = replicas[id]?.node.membership else { return }
+    if let voters {
+      membership.outgoing = membership.voters
+      membership.voters = voters
+      membership.learners.removeAll { voters.contains($0) }
+    }
+    if let learners { membership.learners = learners }
+    var isTaken = false
+    act(id) { isTaken = $0.propose(membership) != nil }
+    if !isTaken { output.append("  refused") }
+  }
+
+  private mutating func members(_ id: ReplicaID) {
+    guard let node = replicas[id]?.node else { return }
+    output.append("  \(id) " + describe(node.membership))
+  }
+
+  private func describe(_ membership: Membership) -> String {
+    func list(_ ids: [ReplicaID]) -> String { ids.map(String.init).joined(separator: " ") }
+    return "voters " + list(membership.voters)
+      + (membership.isJoint ? ", outgoing " + list(membership.outgoing) : "")
+      + (membership.learners.isEmpty ? "" : ", learners " + list(membership.learners))
   }
 
   private mutating func status(_ id: ReplicaID) {

@@ -34,6 +34,12 @@ public struct ReplicaActions: Sendable {
     public var result: Result<Revision, StoreError>
   }
 
+  /// The answer to a local change of the members.
+  public struct MembershipCompletion: Sendable, Hashable {
+    public var id: UInt64
+    public var result: Result<Membership, StoreError>
+  }
+
   public var messages: [OutgoingMessage] = []
   public var persist: Persist?
   public var applied: [AppliedEntry] = []
@@ -41,12 +47,15 @@ public struct ReplicaActions: Sendable {
   public var barriers: [BarrierCompletion] = []
   /// Followers to which the state must be streamed.
   public var snapshotsNeeded: [ReplicaID] = []
+  public var changes: [MembershipCompletion] = []
+  /// The newest membership in the log, where it is another one than before: whom to connect to.
+  public var membership: Membership?
 
   public init() {}
 
   public var isEmpty: Bool {
     messages.isEmpty && persist == nil && applied.isEmpty && completions.isEmpty
-      && barriers.isEmpty && snapshotsNeeded.isEmpty
+      && barriers.isEmpty && snapshotsNeeded.isEmpty && changes.isEmpty && membership == nil
   }
 }
 
@@ -61,11 +70,14 @@ public struct AppliedEntry: Sendable {
   public var stateHash: UInt64
   /// `nil` for an entry that carries no transaction.
   public var transaction: AppliedTransaction?
+  /// For an entry that changes the members.
+  public var membership: Membership?
 
   public init(
     index: LogIndex, term: Term, bytes: Int, revision: Revision, stateHash: UInt64,
-    transaction: AppliedTransaction?
+    transaction: AppliedTransaction?, membership: Membership? = nil
   ) {
+    self.membership = membership
     self.index = index
     self.term = term
     self.bytes = bytes

@@ -55,14 +55,18 @@ public struct ReplicaCore: Sendable {
   var actions = ReplicaActions()
   /// The leader and term that unanswered proposals were last sent to.
   var sentTo: (leader: ReplicaID, term: Term) = (0, 0)
+  var changes: [PendingChange] = []
+  /// The membership that the shell knows.
+  var shownMembership = Membership()
 
   /// - Parameters:
   ///   - entries: the log's entries kept in memory, from `snapshotIndex + 1` on.
   ///   - applied: what `keyspace` already has; at least `snapshotIndex`.
+  ///   - membership: as of `applied`, see `RaftNode.init`.
   public init(
     configuration: Configuration, hardState: HardState, snapshotIndex: LogIndex,
     snapshotTerm: Term, entries: [LogEntry], applied: LogIndex, appliedTerm: Term,
-    keyspace: KeyspaceState
+    keyspace: KeyspaceState, membership: Membership? = nil
   ) {
     precondition(applied >= snapshotIndex, "the state must reach to where the log begins")
     self.configuration = configuration
@@ -72,7 +76,7 @@ public struct ReplicaCore: Sendable {
     identifiers = SplitMix64(state: configuration.seed)
     raft = RaftNode(
       configuration: configuration.raft, hardState: hardState, snapshotIndex: snapshotIndex,
-      snapshotTerm: snapshotTerm, entries: entries, applied: applied)
+      snapshotTerm: snapshotTerm, entries: entries, applied: applied, membership: membership)
   }
 
   /// Whether anybody waits for an answer.
@@ -84,6 +88,7 @@ public struct ReplicaCore: Sendable {
     now += 1
     raft.tick()
     expire()
+    tickMembership()
   }
 
   public mutating func receive(_ message: PeerMessage, from peer: ReplicaID) {
@@ -165,9 +170,11 @@ public struct ReplicaCore: Sendable {
   }
 
   /// The state was replaced by a peer's, as of `index`; the log begins after it.
-  public mutating func snapshotInstalled(index: LogIndex, term: Term, keyspace: KeyspaceState) {
+  public mutating func snapshotInstalled(
+    index: LogIndex, term: Term, keyspace: KeyspaceState, membership: Membership? = nil
+  ) {
     precondition(index >= applied, "a snapshot never takes the state back")
-    raft.restore(snapshotIndex: index, snapshotTerm: term)
+    raft.restore(snapshotIndex: index, snapshotTerm: term, membership: membership)
     self.keyspace = keyspace
     applied = index
     appliedTerm = term
@@ -181,6 +188,7 @@ public struct ReplicaCore: Sendable {
     for id in barriers.removeAll() {
       actions.barriers.append(.init(id: id, result: .failure(error)))
     }
+    failChanges(error)
   }
 
   // MARK: Output
@@ -204,6 +212,7 @@ public struct ReplicaCore: Sendable {
     barriers.failed(next.failedReads)
     completeBarriers()
     actions.snapshotsNeeded += next.snapshotsNeeded
+    showMembership()
     defer { actions = ReplicaActions() }
     return actions
   }
@@ -222,18 +231,23 @@ public struct ReplicaCore: Sendable {
         complete(proposal, .success(result))
       }
     }
+    let membership = entry.kind == .membership ? Membership(encoded: entry.payload) : nil
+    if let membership { completeChanges(entry, membership) }
     actions.applied.append(
       AppliedEntry(
         index: entry.index, term: entry.term, bytes: entry.payload.count,
-        revision: keyspace.revision, stateHash: keyspace.stateHash, transaction: transaction))
+        revision: keyspace.revision, stateHash: keyspace.stateHash, transaction: transaction,
+        membership: membership))
   }
 
   /// The follower that has the most of the log.
   private func bestSuccessor() -> ReplicaID? {
     let status = raft.status
     guard status.role == .leader else { return nil }
-    return status.peers.filter { $0.id != status.id && $0.recentlyActive }
-      .max { ($0.match, $1.id) < ($1.match, $0.id) }?.id
+    return status.peers.filter {
+      $0.id != status.id && $0.recentlyActive && raft.membership.voters.contains($0.id)
+    }
+    .max { ($0.match, $1.id) < ($1.match, $0.id) }?.id
   }
 }
 

@@ -41,7 +41,7 @@ enum PeerFrame: Sendable, Hashable {
   case snapshotResult(String)
 
   /// Raise with every change that an older replica would misread.
-  static let protocolVersion: UInt16 = 1
+  static let protocolVersion: UInt16 = 2
   /// "TFRL" followed by "PEER".
   static let magic: UInt64 = 0x5446_524C_5045_4552
   static let maximumBytes = 64 << 20
