@@ -106,7 +106,8 @@ public final class APIServer: Sendable {
   /// latter goes on in the background while the store has no leader, and `/readyz` waits for it.
   public static func start(
     configuration: APIServerConfiguration, store: any EventStore,
-    clusterStatus: @escaping @Sendable () async -> JSONValue, logger: Logger
+    clusterStatus: @escaping @Sendable () async -> JSONValue,
+    clusterChange: ClusterChange? = nil, logger: Logger
   ) async throws -> APIServer {
     guard let range = AddressRange(configuration.serviceRange) else {
       throw APIServerError.configuration(
@@ -145,7 +146,7 @@ public final class APIServer: Sendable {
         limiter: RequestLimiter(
           maximum: configuration.maximumRequestsInFlight,
           maximumMutating: configuration.maximumMutatingInFlight),
-        clusterStatus: clusterStatus, logger: logger)
+        clusterStatus: clusterStatus, clusterChange: clusterChange, logger: logger)
       let listener: HTTPListener
       do {
         listener = try await HTTPListener.start(

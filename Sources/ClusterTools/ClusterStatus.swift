@@ -29,14 +29,15 @@ public struct ClusterStatus: Sendable {
   }
 
   public static let header = [
-    "ID", "PID", "ROLE", "TERM", "REVISION", "APPLIED", "LAG", "LOG", "ADDRESS",
+    "ID", "PID", "ROLE", "MEMBER", "TERM", "REVISION", "APPLIED", "LAG", "LOG", "ADDRESS",
   ]
 
   public var rows: [[String]] {
     replicas.map { replica in
       func text(_ value: Int64?) -> String { value.map(String.init) ?? "-" }
       return [
-        String(replica.id), text(replica.pid), replica.role, text(replica.number("term")),
+        String(replica.id), text(replica.pid), replica.role,
+        replica.answer?["member"]?.stringValue ?? "-", text(replica.number("term")),
         text(replica.number("revision")), text(replica.number("applied")), text(lag(of: replica)),
         replica.number("logBytes").map(Self.size) ?? "-", replica.address,
       ]

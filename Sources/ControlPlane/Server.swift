@@ -44,7 +44,8 @@ public struct Server: Sendable {
     let replica = try await Replica.start(configuration: replicaConfiguration, logger: logger)
     let api = try await APIServer.start(
       configuration: try apiConfiguration(keys: keys), store: replica,
-      clusterStatus: { await ServerStatus.json(of: replica) }, logger: logger)
+      clusterStatus: { await ServerStatus.json(of: replica) },
+      clusterChange: { await MemberRequest.answer($0, on: replica) }, logger: logger)
     let rootCertificate = try String(contentsOfFile: keys.authority, encoding: .utf8)
     let reconcilers = Task { [id] in
       await Reconcilers(

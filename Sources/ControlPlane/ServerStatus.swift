@@ -1,6 +1,7 @@
 import EventStore
 import Foundation
 import JSONDocument
+import Raft
 
 /// What a server says of its replica at `/taffrail/status`.
 public enum ServerStatus {
@@ -24,6 +25,16 @@ public enum ServerStatus {
       "keys": JSONValue(status.keyCount),
       "stateBytes": JSONValue(status.stateBytes),
       "stateHash": .string(String(status.stateHash, radix: 16)),
+      "member": .string(member(status.id, status.membership)),
+      "members": .array(
+        status.membership.servers.map { server in
+          .object([
+            "id": number(server.id), "peerAddress": .string("\(server.host):\(server.port)"),
+            "member": .string(member(server.id, status.membership)),
+            "wanted": .string(server.part == .voter ? "voter" : "learner"),
+          ])
+        }),
+      "changing": .bool(status.membership.isJoint),
       "diskIsFull": .bool(status.diskIsFull),
       "peers": .array(
         status.peers.map { peer in
@@ -33,5 +44,12 @@ public enum ServerStatus {
           ])
         }),
     ])
+  }
+
+  /// What a server is to the store at present.
+  static func member(_ id: UInt64, _ membership: Membership) -> String {
+    if membership.voters.contains(id) { return "voter" }
+    if membership.outgoing.contains(id) { return "leaving" }
+    return membership.learners.contains(id) ? "learner" : "none"
   }
 }

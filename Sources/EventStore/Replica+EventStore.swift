@@ -34,6 +34,27 @@ extension Replica {
     mailbox.post(.transferLeadership(peer))
   }
 
+  /// Has the members changed; this replica must lead. Returns the new membership once it is
+  /// committed. A new voter has its vote only when it has the log, which `status` tells.
+  ///
+  /// - Throws: `invalid` where the change can't be; `unavailable` where another replica leads,
+  ///   another change is under way, or the outcome is not known.
+  public func changeMembership(
+    _ change: MembershipChange
+  ) async throws(StoreError) -> Membership {
+    guard transport != nil else {
+      throw .invalid(
+        "this server stands alone, and its peers would not reach it; begin with at least two "
+          + "servers in cluster.conf")
+    }
+    let result = await withUnsafeContinuation { (continuation: CoreInput.Change) in
+      if !mailbox.offer(.changeMembership(change, continuation)) {
+        continuation.resume(returning: .failure(refusal))
+      }
+    }
+    return try result.get()
+  }
+
   private var refusal: StoreError {
     mailbox.isClosed
       ? .stopped("the replica is shut down")

@@ -142,6 +142,14 @@ extension ReplicaConfiguration {
     }
   }
 
+  /// Who belongs to a group whose log does not tell yet.
+  var firstMembership: Membership {
+    Membership(
+      voters: [id] + peers.map(\.id),
+      servers: peers.map { Membership.Server(id: $0.id, host: $0.host, port: $0.port) }
+        + [Membership.Server(id: id, host: listenHost, port: listenPort)])
+  }
+
   func raft(seed: UInt64) -> RaftConfiguration {
     RaftConfiguration(
       id: id, peers: [id] + peers.map(\.id), electionTicks: electionTicks,

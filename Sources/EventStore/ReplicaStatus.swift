@@ -33,5 +33,7 @@ public struct ReplicaStatus: Sendable, Hashable {
   public var checkpoint: LogIndex
   /// Whether writes are refused because the disk is full.
   public var diskIsFull: Bool
+  /// The newest in the log.
+  public var membership: Membership
   public var peers: [Peer]
 }

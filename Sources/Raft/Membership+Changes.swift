@@ -85,6 +85,7 @@ extension Membership {
   /// As the entry to append after `before`.
   private func following(_ before: Membership) -> Membership {
     var next = self
+    next.isRecorded = true
     if next.voters != before.voters {
       next.outgoing = before.voters
     } else {

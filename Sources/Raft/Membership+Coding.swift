@@ -41,6 +41,7 @@ extension Membership {
       return zip(ids, ids.dropFirst()).allSatisfy { $0 < $1 } && ids.first != 0 ? ids : nil
     }
     self.init()
+    isRecorded = true
     guard take(UInt8.self) == Self.version, let count = take(UInt16.self) else { return nil }
     for _ in 0..<count {
       guard let id = take(ReplicaID.self), let part = take(UInt8.self).flatMap(Part.init),

@@ -32,6 +32,8 @@ public struct Membership: Sendable, Hashable {
     }
   }
 
+  /// It comes from the log, not from a configuration.
+  public var isRecorded = false
   /// In the order of their numbers.
   public var servers: [Server]
   /// Ids of replicas, ascending. Empty: this replica doesn't know of any group yet.

@@ -19,9 +19,12 @@ package struct RaftMutations: OptionSet, Sendable, Hashable, CaseIterable {
   /// A pre-vote is granted although the leader is heard from.
   package static let preVoteIgnoresLease = RaftMutations(rawValue: 1 << 5)
 
+  /// A majority of the new voters is enough while voters change.
+  package static let forgetsOutgoing = RaftMutations(rawValue: 1 << 6)
+
   package static let allCases: [RaftMutations] = [
     .forgetsVote, .forgetsTerm, .commitsEarlierTerms, .ignoresLogMismatch, .preVoteRaisesTerm,
-    .preVoteIgnoresLease,
+    .preVoteIgnoresLease, .forgetsOutgoing,
   ]
 }
 

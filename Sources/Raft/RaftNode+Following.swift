@@ -37,8 +37,12 @@ extension RaftNode {
     }
     let news = entries.firstIndex { log.term(at: $0.index) != $0.term }
     if let news {
-      // The bound of the memory: the leader will try again.
-      guard log.unappliedBytes < 2 * configuration.maximumLogBytes else { return }
+      // The bound of the memory: the leader will try again when more is applied. Where all that is
+      // committed is applied, only new entries can bring the next commit, so they are taken: what
+      // short-lived leaders left uncommitted may by itself be more than the bound.
+      guard
+        log.unappliedBytes < 2 * configuration.maximumLogBytes || log.applied == log.committed
+      else { return }
       let index = entries[news].index
       if index <= log.lastIndex { log.truncate(from: index) }
       log.append(Array(entries[news...]))

@@ -48,6 +48,7 @@ extension RaftNode {
     own = position(of: id) ?? 0
     incoming = membership.voters.compactMap { position(of: $0) }
     outgoing = membership.outgoing.compactMap { position(of: $0) }
+    if configuration.mutations.contains(.forgetsOutgoing) { outgoing = [] }
     if transferee != 0, !membership.voters.contains(transferee) { transferee = 0 }
   }
 

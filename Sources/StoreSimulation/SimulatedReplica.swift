@@ -10,6 +10,7 @@ struct SimulatedCheckpoint {
   var entries: [Entry] = []
   var revision: Revision = 0
   var requests: [(UInt64, TransactionResult)] = []
+  var membership: Membership?
 
   init() {}
 
@@ -19,6 +20,7 @@ struct SimulatedCheckpoint {
     entries = core.keyspace.snapshot.range(from: Key(bytes: []), to: nil, limit: 0)
     revision = core.keyspace.revision
     requests = core.keyspace.requests
+    membership = core.appliedMembership
   }
 
   var keyspace: KeyspaceState {
@@ -38,6 +40,7 @@ final class SimulatedReplica {
     case snapshotArrived(SimulatedCheckpoint, from: ReplicaID, leaderTerm: Term)
     case snapshotSent(to: ReplicaID, index: LogIndex, succeeded: Bool)
     case transfer
+    case change(MembershipChange)
   }
 
   /// Work of the log's thread.

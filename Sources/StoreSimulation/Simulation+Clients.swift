@@ -17,7 +17,7 @@ extension Simulation {
     if random.chance(20) || clients[client].attemptNumber > 0
       || clients[client].replica == avoided
     {
-      clients[client].replica = random.pick(ids.filter { $0 != avoided })
+      clients[client].replica = random.pick((isHealing ? voters : ids).filter { $0 != avoided })
     }
     clients[client].attemptNumber += 1
     let attempt = SimulatedClient.Attempt(

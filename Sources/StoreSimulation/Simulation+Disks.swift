@@ -215,7 +215,8 @@ extension Simulation {
     outcome.installedSnapshots += 1
     trace("replica \(replica.id) has installed the state at \(state.index)")
     replica.core?.snapshotInstalled(
-      index: state.index, term: state.term, keyspace: state.keyspace)
+      index: state.index, term: state.term, keyspace: state.keyspace,
+      membership: state.membership)
     if let core = replica.core {
       oracle.reaches(replica.id, applied: core.applied, stateHash: core.keyspace.stateHash)
     }

@@ -53,6 +53,7 @@ extension Simulation {
       if random.chance(70) { give(.connectionLost(victim.id), to: replica(other)) }
     case .transfer: give(.transfer, to: victim)
     case .weather: changeWeather()
+    case .members: changeMembers()
     }
   }
 
@@ -104,13 +105,14 @@ extension Simulation {
     for client in clients.indices where clients[client].operation != nil {
       oracle.fail("client \(client) was never answered, though everything works")
     }
-    for replica in replicas {
+    let leader = voters.compactMap { replica($0).core?.raft.leader }.first
+    for replica in replicas where voters.contains(replica.id) {
       guard let core = replica.core, let log = replica.log else {
         return oracle.fail("replica \(replica.id) did not come back")
       }
       let status = core.raft.status
       if status.leader == 0 || status.applied != status.lastIndex
-        || status.leader != replicas[0].core?.raft.leader
+        || status.leader != leader
       {
         return oracle.fail(
           "replica \(replica.id) has not settled: leader \(status.leader), applied "

@@ -54,10 +54,11 @@ extension Simulation {
       snapshotIndex: log.base.index, snapshotTerm: log.base.term,
       entries: records.map {
         LogEntry(
-          term: $0.term, index: $0.index, kind: $0.kind == 0 ? .empty : .command,
+          term: $0.term, index: $0.index, kind: LogEntry.Kind(rawValue: $0.kind) ?? .command,
           payload: $0.payload)
       },
-      applied: checkpoint.index, appliedTerm: checkpoint.term, keyspace: checkpoint.keyspace)
+      applied: checkpoint.index, appliedTerm: checkpoint.term, keyspace: checkpoint.keyspace,
+      membership: checkpoint.membership ?? firstMembership(replica.id))
     replica.core = core
     trace(
       "replica \(replica.id) starts: term \(log.vote.term), log \(log.firstIndex)..."
@@ -73,12 +74,12 @@ extension Simulation {
   private func configuration(_ id: ReplicaID) -> ReplicaCore.Configuration {
     ReplicaCore.Configuration(
       raft: RaftConfiguration(
-        id: id, peers: ids, electionTicks: profile.electionTicks,
+        id: id, peers: founders, electionTicks: profile.electionTicks,
         heartbeatTicks: profile.heartbeatTicks, maximumAppendBytes: profile.maximumAppendBytes,
         maximumInFlightAppends: profile.maximumInFlightAppends,
         maximumLogBytes: profile.maximumLogBytes, seed: random.next()
       ).mutated(by: mutations),
-      deadlineTicks: 60, resendTicks: 8, seed: random.next())
+      deadlineTicks: 60, resendTicks: 8, seed: random.next(), recordsMembership: true)
   }
 
   // MARK: Inputs
@@ -115,6 +116,9 @@ extension Simulation {
       receive(state, from: from, leaderTerm: leaderTerm, replica)
     case .snapshotSent(let peer, let index, let succeeded):
       replica.core?.snapshotSent(to: peer, index: index, succeeded: succeeded)
+    case .change(let change):
+      nextLocalID += 1
+      replica.core?.changeMembership(id: nextLocalID, change)
     case .transfer: replica.core?.transferLeadership()
     }
   }

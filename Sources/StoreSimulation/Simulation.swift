@@ -62,14 +62,16 @@ final class Simulation {
     mutations = options.mutations
     var random = SimulationRandom(seed: seed)
     profile = SimulationProfile(&random, scenario)
-    replicas = (1...3).map {
-      SimulatedReplica(id: $0, tickInterval: random.next(in: 850...1_150))
+    replicas = (1...profile.replicas).map {
+      SimulatedReplica(id: ReplicaID($0), tickInterval: random.next(in: 850...1_150))
     }
     self.random = random
     outcome = SimulationOutcome(seed: seed)
     isTracing = trace
   }
 
+  /// Who begins; the others come in later.
+  var founders: [ReplicaID] { Array(ids.prefix(3)) }
   var ids: [ReplicaID] { replicas.map(\.id) }
   func replica(_ id: ReplicaID) -> SimulatedReplica { replicas[Int(id) - 1] }
 

@@ -3,7 +3,7 @@
 struct SimulationProfile: Sendable {
   enum Fault: String, CaseIterable, Sendable {
     case crash, powerLoss, powerLossOfAll, isolate, cutOneWay, heal, pause, slowDisk, fullDisk
-    case syncError, connectionNotice, transfer, weather
+    case syncError, connectionNotice, transfer, weather, members
   }
 
   var faults: [Fault]
@@ -23,15 +23,18 @@ struct SimulationProfile: Sendable {
   /// Whether replicas learn of broken connections.
   var noticesConnections: Bool
   var electionTicks = 10
+  /// Those beyond three are blank, and no members at first.
+  var replicas = 3
 
   init(
     _ random: inout SimulationRandom, _ scenario: SimulationOptions.Scenario = .anything
   ) {
     self.init(&random)
     switch scenario {
-    case .anything: break
+    case .anything: replicas = faults.contains(.members) ? random.pick([3, 4, 4]) : 3
     case .shortReigns:
-      faults = [.heal, .heal, .heal, .crash, .powerLoss, .weather, .connectionNotice]
+      faults = [.heal, .heal, .heal, .crash, .powerLoss, .weather, .connectionNotice, .members]
+      replicas = random.pick([3, 3, 4])
       faultInterval = 3_000...20_000
       ticks = random.next(in: 300...600)
       // Each entry travels alone, so that a reign may end between two.

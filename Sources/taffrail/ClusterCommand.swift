@@ -19,8 +19,11 @@ struct ConfigurationOptions: ParsableArguments {
 struct ClusterCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cluster",
-    abstract: "Look at the replicas of the store, and put them to the test.",
-    subcommands: [Status.self, KillLeader.self, Restore.self])
+    abstract: "Look at the replicas of the store, change them, and put them to the test.",
+    subcommands: [
+      Status.self, Add.self, Promote.self, Remove.self, Replace.self, Transfer.self,
+      KillLeader.self, Restore.self,
+    ])
 
   struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -20,10 +20,12 @@ actor TestCluster {
     self.adjust = adjust
   }
 
-  func configuration(_ id: ReplicaID) throws -> ReplicaConfiguration {
+  func configuration(
+    _ id: ReplicaID, without absent: Set<ReplicaID> = []
+  ) throws -> ReplicaConfiguration {
     var configuration = ReplicaConfiguration(
       clusterID: 77, id: id, dataDirectory: "\(directory.path)/\(id)",
-      peers: (1...3).filter { $0 != id }.map {
+      peers: (1...3).filter { $0 != id && !absent.contains($0) }.map {
         .init(id: $0, host: "127.0.0.1", port: ports[$0] ?? 0)
       },
       // The same as before, so that also those know it that are just starting.
@@ -36,10 +38,12 @@ actor TestCluster {
 
   /// Starts a replica. Returns when it has what it needs, if necessary from its peers.
   @discardableResult
-  func start(_ id: ReplicaID) async throws -> Replica {
-    var configuration = try configuration(id)
+  func start(
+    _ id: ReplicaID, isNew: Bool = true, without absent: Set<ReplicaID> = []
+  ) async throws -> Replica {
+    var configuration = try configuration(id, without: absent)
     // The first time it is known to be new, so that they can be started one after the other.
-    if hasStarted.insert(id).inserted { configuration.emptyFolder = .begins }
+    if hasStarted.insert(id).inserted, isNew { configuration.emptyFolder = .begins }
     let others = replicas.filter { $0.key != id }.map(\.value)
     configuration.onListening = { port in
       for other in others { other.setPeerAddress(id, host: "127.0.0.1", port: port) }
@@ -57,6 +61,24 @@ actor TestCluster {
   func startAll() async throws -> [Replica] {
     for id in ReplicaID(1)...3 { try await start(id) }
     return running
+  }
+
+  /// A port that nobody listens on, for a replica that others are told of before it starts.
+  func reservePort(_ id: ReplicaID) throws -> Int {
+    let port = try freePort()
+    ports[id] = port
+    return port
+  }
+
+  /// Stops a replica as SIGTERM does; its clients go elsewhere first.
+  func stopGracefully(_ id: ReplicaID) async {
+    await replicas.removeValue(forKey: id)?.shutdown()
+  }
+
+  /// Some running replica, for the client of that number.
+  func serving(_ client: Int) -> Replica? {
+    let running = running
+    return running.isEmpty ? nil : running[client % running.count]
   }
 
   var running: [Replica] { replicas.sorted { $0.key < $1.key }.map(\.value) }
@@ -103,12 +125,20 @@ actor TestCluster {
 
   /// Waits until all running replicas have applied what the leader has; returns their statuses.
   @discardableResult
-  func converged() async throws -> [ReplicaStatus] {
+  func converged(isQuiet: Bool = true) async throws -> [ReplicaStatus] {
     try await poll("equal replicas") {
       var statuses: [ReplicaStatus] = []
       for replica in await self.running {
         guard let status = await replica.status() else { return nil }
         statuses.append(status)
+      }
+      if !isQuiet {
+        // While others write, nobody is ever quite equal.
+        let applied = statuses.map(\.applied)
+        guard statuses.contains(where: { $0.role == .leader }), let most = applied.max(),
+          let least = applied.min(), least + 50 >= most
+        else { return nil }
+        return statuses
       }
       return Set(statuses.map(\.applied)).count == 1 && statuses.contains { $0.role == .leader }
         ? statuses : nil

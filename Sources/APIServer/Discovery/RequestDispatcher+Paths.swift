@@ -3,6 +3,10 @@ import KubernetesAPI
 import NIOCore
 import NIOHTTP1
 
+/// Changes the members of the store on request: takes a body, gives a status and an answer.
+public typealias ClusterChange =
+  @Sendable (_ body: [UInt8]) async -> (status: Int, body: JSONValue)
+
 extension RequestDispatcher {
   static let rootPaths = [
     "/.well-known/openid-configuration", "/api", "/api/v1", "/apis", "/healthz",
@@ -17,6 +21,11 @@ extension RequestDispatcher {
     async throws(APIStatus) -> APIResponse
   {
     let segments = info.path.split(separator: "/").map(String.init)
+    if segments == ["taffrail", "members"], let clusterChange {
+      guard request.method == .POST else { throw .methodNotAllowed }
+      let answer = await clusterChange(Array(request.body.readableBytesView))
+      return APIResponse(json: answer.body, status: .init(statusCode: answer.status))
+    }
     guard request.method == .GET || segments.first == "apis" && segments.count == 2 else {
       throw .methodNotAllowed
     }

@@ -15,6 +15,7 @@ final class RequestDispatcher: Sendable {
   let kubelet: KubeletConnection
   let limiter: RequestLimiter
   let clusterStatus: @Sendable () async -> JSONValue
+  let clusterChange: ClusterChange?
   let logger: Logger
   let metrics = Metrics()
   let discovery: Discovery
@@ -23,7 +24,8 @@ final class RequestDispatcher: Sendable {
   init(
     registry: Registry, authenticator: Authenticator, authorizer: Authorizer,
     tokens: ServiceAccountTokens, kubelet: KubeletConnection, limiter: RequestLimiter,
-    clusterStatus: @escaping @Sendable () async -> JSONValue, logger: Logger
+    clusterStatus: @escaping @Sendable () async -> JSONValue,
+    clusterChange: ClusterChange? = nil, logger: Logger
   ) {
     self.registry = registry
     self.authenticator = authenticator
@@ -32,6 +34,7 @@ final class RequestDispatcher: Sendable {
     self.kubelet = kubelet
     self.limiter = limiter
     self.clusterStatus = clusterStatus
+    self.clusterChange = clusterChange
     self.logger = logger
     discovery = Discovery(catalogue: registry.catalogue)
   }

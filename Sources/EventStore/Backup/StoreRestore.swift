@@ -112,9 +112,12 @@ public struct StoreRestore: Sendable {
     let found = try Projection.loadCurrent(connection)
     let state = KeyspaceState(
       restoring: found.entries, revision: revision, requests: found.requests)
+    try connection.execute(ProjectionSchema.createMembership)
     try connection.transaction { () throws(ProjectionError) in
+      // The new cluster has members of its own.
       try connection.execute(
         """
+        DELETE FROM membership;
         DELETE FROM history WHERE id NOT IN (SELECT id FROM current);
         UPDATE meta SET cluster = \(Int64(bitPattern: clusterID)), applied_index = 1,
           applied_term = 1, revision = \(revision), compacted_revision = \(revision),

@@ -16,7 +16,15 @@ extension ReplicaCore {
 
   /// Leader: gives votes to those who have the log.
   mutating func tickMembership() {
-    guard raft.role == .leader, now.isMultiple(of: Self.settleTicks), raft.canChangeMembership,
+    guard raft.role == .leader, now.isMultiple(of: Self.settleTicks), raft.canChangeMembership
+    else { return }
+    if configuration.recordsMembership, !raft.membership.isRecorded {
+      var first = raft.membership
+      first.isRecorded = true
+      _ = raft.propose(first)
+      return
+    }
+    guard
       let next = raft.membership.successor(
         isCaughtUp: { raft.isCaughtUp($0, within: Self.caughtUpEntries) })
     else { return }

@@ -25,10 +25,14 @@ public struct ReplicaCore: Sendable {
     /// Seeds the request ids given to transactions that have none. Must differ between two lives
     /// of a replica, or else ids repeat.
     public var seed: UInt64
+    /// A leader whose log tells of no membership appends the one it began with, so that a change
+    /// of the configuration never changes the voters of a group that exists.
+    public var recordsMembership: Bool
 
     public init(
       raft: RaftConfiguration, deadlineTicks: Int = 500, resendTicks: Int = 50,
-      maximumPending: Int = 20_000, maximumPendingBytes: Int = 128 << 20, seed: UInt64
+      maximumPending: Int = 20_000, maximumPendingBytes: Int = 128 << 20, seed: UInt64,
+      recordsMembership: Bool = false
     ) {
       self.raft = raft
       self.deadlineTicks = deadlineTicks
@@ -36,6 +40,7 @@ public struct ReplicaCore: Sendable {
       self.maximumPending = maximumPending
       self.maximumPendingBytes = maximumPendingBytes
       self.seed = seed
+      self.recordsMembership = recordsMembership
     }
   }
 
@@ -45,6 +50,8 @@ public struct ReplicaCore: Sendable {
   /// The log index up to which `keyspace` has everything.
   public internal(set) var applied: LogIndex
   public internal(set) var appliedTerm: Term
+  /// The members as of `applied`, for a checkpoint; `nil`: the log has not told of any.
+  public internal(set) var appliedMembership: Membership?
   /// While true nothing new is appended here: the disk is full.
   public internal(set) var refusesProposals = false
 
@@ -73,6 +80,7 @@ public struct ReplicaCore: Sendable {
     self.keyspace = keyspace
     self.applied = applied
     self.appliedTerm = appliedTerm
+    appliedMembership = membership
     identifiers = SplitMix64(state: configuration.seed)
     raft = RaftNode(
       configuration: configuration.raft, hardState: hardState, snapshotIndex: snapshotIndex,
@@ -178,6 +186,7 @@ public struct ReplicaCore: Sendable {
     self.keyspace = keyspace
     applied = index
     appliedTerm = term
+    appliedMembership = membership ?? appliedMembership
     completeRemembered()
     completeBarriers()
   }
@@ -232,7 +241,10 @@ public struct ReplicaCore: Sendable {
       }
     }
     let membership = entry.kind == .membership ? Membership(encoded: entry.payload) : nil
-    if let membership { completeChanges(entry, membership) }
+    if let membership {
+      appliedMembership = membership
+      completeChanges(entry, membership)
+    }
     actions.applied.append(
       AppliedEntry(
         index: entry.index, term: entry.term, bytes: entry.payload.count,

@@ -11,8 +11,8 @@ import Raft
 /// reads. The loss of either connection is reported at once: it tells sooner than any timer that
 /// the other process is gone.
 ///
-/// `@unchecked Sendable`: `links`, `inbound` and `server` are used on `eventLoop` only (`links`
-/// never changes after `init`); the rest is constant or has its own lock.
+/// `@unchecked Sendable`: the links, `inbound` and `server` are used on `eventLoop` only, or
+/// before there is any connection; the rest is constant or has its own lock.
 final class PeerTransport: @unchecked Sendable {
   let configuration: ReplicaConfiguration
   let logger: Logger
@@ -22,7 +22,10 @@ final class PeerTransport: @unchecked Sendable {
   private let tls: PeerTLS
   private let report: @Sendable (CoreInput) -> Void
   private let connections = ConnectedPeers()
-  private var links: [ReplicaID: PeerLink] = [:]
+  private let table: LinkTable
+  private var links: [ReplicaID: PeerLink] { table.values }
+  /// Those that a membership named; they go when a later one does not.
+  private var named: Set<ReplicaID> = []
   private var inbound: [ReplicaID: any Channel] = [:]
   private var server: (any Channel)?
   private var accepted: [ObjectIdentifier: any Channel] = [:]
@@ -42,18 +45,44 @@ final class PeerTransport: @unchecked Sendable {
     group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     eventLoop = group.next()
     let links = LinkTable()
+    table = links
     dialer = PeerDialer(
       eventLoop: eventLoop, tls: tls, clusterID: configuration.clusterID, id: configuration.id,
       becameWritable: { links.values[$0]?.flushBacklog() })
-    for peer in configuration.peers {
-      self.links[peer.id] = PeerLink(
-        peer: peer, eventLoop: eventLoop, dialer: dialer, logger: logger
-      ) { [connections] peer, isConnected in
-        connections.set(peer, isConnected)
-        if !isConnected { report(.connectionLost(peer)) }
-      }
+    for peer in configuration.peers { table.values[peer.id] = makeLink(peer) }
+  }
+
+  private func makeLink(_ peer: ReplicaConfiguration.Peer) -> PeerLink {
+    PeerLink(peer: peer, eventLoop: eventLoop, dialer: dialer, logger: logger) {
+      [connections, report] peer, isConnected in
+      connections.set(peer, isConnected)
+      if !isConnected { report(.connectionLost(peer)) }
     }
-    links.values = self.links
+  }
+
+  /// Connects to new members, and breaks with those that are none any more.
+  func follow(_ membership: Membership) {
+    guard membership.isRecorded else { return }
+    eventLoop.execute { [self] in
+      guard !isClosed else { return }
+      for server in membership.servers where server.id != configuration.id {
+        if let link = links[server.id] {
+          guard server.port != 0, link.address != (server.host, server.port) else { continue }
+          link.setAddress(host: server.host, port: server.port)
+        } else {
+          let link = makeLink(.init(id: server.id, host: server.host, port: server.port))
+          table.values[server.id] = link
+          link.connectNow()
+        }
+      }
+      let present = Set(membership.servers.map(\.id))
+      for gone in named.subtracting(present) {
+        table.values.removeValue(forKey: gone)?.close()
+        inbound.removeValue(forKey: gone)?.close(promise: nil)
+        connections.set(gone, false)
+      }
+      named = present
+    }
   }
 
   var connectedPeers: Set<ReplicaID> { connections.all }
@@ -194,7 +223,7 @@ final class PeerTransport: @unchecked Sendable {
 
 /// The links as the dialer's callbacks find them.
 ///
-/// `@unchecked Sendable`: set once before any connection is made, then read on the event loop.
+/// `@unchecked Sendable`: used before any connection is made, then on the event loop only.
 private final class LinkTable: @unchecked Sendable {
   var values: [ReplicaID: PeerLink] = [:]
 }

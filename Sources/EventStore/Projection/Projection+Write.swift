@@ -56,6 +56,10 @@ extension Projection {
         try statements.removeCurrent.run()
       }
     }
+    if let membership = applied.membership {
+      statements.setMembership.bind(1, membership)
+      try statements.setMembership.run()
+    }
     for (id, result) in applied.requests where id != 0 { try remember(id, result) }
   }
 

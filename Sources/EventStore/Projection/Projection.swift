@@ -34,6 +34,7 @@ public final class Projection {
     let addRequest: SQLiteStatement
     let forgetRequest: SQLiteStatement
     let setMeta: SQLiteStatement
+    let setMembership: SQLiteStatement
   }
 
   /// Opens or makes the database at `path`.
@@ -71,6 +72,7 @@ public final class Projection {
       PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;
       PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384;
       """)
+    try connection.execute(ProjectionSchema.createMembership)
     meta = try ProjectionMeta.read(connection)
     nextRequest = try connection.integer("SELECT max(sequence) FROM requests").map { $0 + 1 } ?? 1
     statements = Statements(
@@ -84,8 +86,16 @@ public final class Projection {
         """),
       forgetRequest: try connection.prepare("DELETE FROM requests WHERE sequence = ?"),
       setMeta: try connection.prepare(
-        "UPDATE meta SET applied_index = ?, applied_term = ?, revision = ?, state_hash = ?"))
+        "UPDATE meta SET applied_index = ?, applied_term = ?, revision = ?, state_hash = ?"),
+      setMembership: try connection.prepare(
+        "INSERT OR REPLACE INTO membership(one, bytes) VALUES(1, ?)"))
     try sync()
+  }
+
+  /// The members of the group as of the applied index, encoded; `nil`: no entry told of any.
+  public func membership() throws(ProjectionError) -> [UInt8]? {
+    let statement = try connection.prepare("SELECT bytes FROM main.membership")
+    return try statement.step() ? statement.bytes(0) : nil
   }
 
   /// Bytes of the database in use.

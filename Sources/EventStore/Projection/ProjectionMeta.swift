@@ -37,11 +37,14 @@ public struct AppliedBatch: Sendable {
   public var events: [Event]
   /// Results of the transactions with a request id, in their order.
   public var requests: [(UInt64, TransactionResult)]
+  /// The members of the group, encoded, where the entry changes them.
+  public var membership: [UInt8]?
 
   public init(
     index: UInt64, term: UInt64, revision: Revision, stateHash: UInt64, events: [Event],
-    requests: [(UInt64, TransactionResult)]
+    requests: [(UInt64, TransactionResult)], membership: [UInt8]? = nil
   ) {
+    self.membership = membership
     self.index = index
     self.term = term
     self.revision = revision

@@ -43,6 +43,12 @@ enum ProjectionSchema {
     PRAGMA user_version = \(version);
     """
 
+  /// Databases of the first version lack it.
+  static let createMembership = """
+    CREATE TABLE IF NOT EXISTS membership(
+      one INTEGER PRIMARY KEY CHECK (one = 1), bytes BLOB NOT NULL);
+    """
+
   static func insert(into table: String) -> String {
     "INSERT INTO \(table)(\(columnNames)) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
   }

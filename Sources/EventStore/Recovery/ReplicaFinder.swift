@@ -35,8 +35,13 @@ struct ReplicaFinder {
           need: .state(atLeast: log.base.index),
           reason: "\(missing), but the log begins only with entry \(log.firstIndex)"))
     }
-    let loaded = try LoadedReplica.load(
+    var loaded = try LoadedReplica.load(
       log: log, keyspace: keyspace, applied: applied, memoryBytes: configuration.logMemoryBytes)
+    do {
+      loaded.membership = try projection.membership().flatMap(Membership.init(encoded:))
+    } catch {
+      throw ReplicaStartError("the projection \(directory.projectionPath) can't be read: \(error)")
+    }
     // It was made up for, if it was interrupted.
     if directory.interruptedInstallation != nil { directory.endInstallation() }
     return .whole(loaded, projection)

@@ -6,6 +6,8 @@ enum CoreInput: Sendable {
   typealias Commit = UnsafeContinuation<Result<TransactionResult, StoreError>, Never>
   typealias Barrier = UnsafeContinuation<Result<Revision, StoreError>, Never>
 
+  typealias Change = UnsafeContinuation<Result<Membership, StoreError>, Never>
+
   case commit(Transaction, Commit)
   case barrier(Barrier)
   case received([PeerMessage], from: ReplicaID)
@@ -18,6 +20,7 @@ enum CoreInput: Sendable {
   /// A watch has just begun and waits for its events.
   case watchesBegan
   case status(UnsafeContinuation<ReplicaStatus?, Never>)
+  case changeMembership(MembershipChange, Change)
   case transferLeadership(ReplicaID?)
   case snapshotSent(to: ReplicaID, index: LogIndex, succeeded: Bool)
   /// A streamed state lies verified in a file and waits to be installed.

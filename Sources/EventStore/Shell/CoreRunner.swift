@@ -26,6 +26,7 @@ final class CoreRunner: @unchecked Sendable {
   var core: ReplicaCore
   private var commits: [UInt64: CoreInput.Commit] = [:]
   private var barriers: [UInt64: CoreInput.Barrier] = [:]
+  private var changes: [UInt64: CoreInput.Change] = [:]
   private var nextID: UInt64 = 1
   private var lastSeen = (role: Role.follower, term: Term(0), leader: ReplicaID(0))
   private var retention: LogRetention
@@ -90,6 +91,10 @@ final class CoreRunner: @unchecked Sendable {
     case .diskIsFull(let isFull): core.setRefusesProposals(isFull)
     case .watchesBegan: surroundings.hub.deliverBacklogs()
     case .status(let continuation): continuation.resume(returning: status())
+    case .changeMembership(let change, let continuation):
+      let id = takeID()
+      changes[id] = continuation
+      core.changeMembership(id: id, change)
     case .transferLeadership(let peer): core.transferLeadership(to: peer)
     case .snapshotSent(let peer, let index, let succeeded):
       core.snapshotSent(to: peer, index: index, succeeded: succeeded)
@@ -159,9 +164,9 @@ final class CoreRunner: @unchecked Sendable {
     }
     let swapped = surroundings.projector.install(
       path: snapshot.path, index: snapshot.index, term: snapshot.term)
-    let keyspace: KeyspaceState
+    let installed: ProjectionWriter.InstalledState
     switch swapped {
-    case .success(let state): keyspace = state
+    case .success(let state): installed = state
     case .failure(let problem):
       snapshot.answer(problem.description)
       if !problem.isFatal { surroundings.directory.endInstallation() }
@@ -174,7 +179,10 @@ final class CoreRunner: @unchecked Sendable {
       return
     }
     surroundings.directory.endInstallation()
-    core.snapshotInstalled(index: snapshot.index, term: snapshot.term, keyspace: keyspace)
+    let keyspace = installed.keyspace
+    core.snapshotInstalled(
+      index: snapshot.index, term: snapshot.term, keyspace: keyspace,
+      membership: installed.membership)
     retention = LogRetention(tailBytes: configuration.logTailBytes)
     surroundings.hub.reset(
       keyspace.snapshot,
@@ -215,8 +223,12 @@ final class CoreRunner: @unchecked Sendable {
     for continuation in barriers.values {
       continuation.resume(returning: .failure(.stopped(reason)))
     }
+    for continuation in changes.values {
+      continuation.resume(returning: .failure(.stopped(reason)))
+    }
     commits = [:]
     barriers = [:]
+    changes = [:]
     if let failure { configuration.onFatal?(failure) }
   }
 
@@ -228,6 +240,7 @@ final class CoreRunner: @unchecked Sendable {
       if actions.isEmpty { break }
       if !actions.messages.isEmpty { surroundings.transport?.send(actions.messages) }
       if let batch = actions.persist { surroundings.writer.post(.persist(batch)) }
+      if let membership = actions.membership { adopt(membership) }
       publish(actions.applied)
       answer(actions)
       for peer in actions.snapshotsNeeded {
@@ -235,6 +248,16 @@ final class CoreRunner: @unchecked Sendable {
       }
     }
     noticeLeadership()
+  }
+
+  private func adopt(_ membership: Membership) {
+    logger.info(
+      "members",
+      metadata: [
+        "voters": "\(membership.voters)", "outgoing": "\(membership.outgoing)",
+        "learners": "\(membership.learners)",
+      ])
+    surroundings.transport?.follow(membership)
   }
 
   private func sendSnapshot(to peer: ReplicaID) {
@@ -257,6 +280,9 @@ final class CoreRunner: @unchecked Sendable {
     for completion in actions.barriers {
       barriers.removeValue(forKey: completion.id)?.resume(returning: completion.result)
     }
+    for completion in actions.changes {
+      changes.removeValue(forKey: completion.id)?.resume(returning: completion.result)
+    }
   }
 
   private func noticeLeadership() {
@@ -272,6 +298,7 @@ final class CoreRunner: @unchecked Sendable {
 
   private func status() -> ReplicaStatus {
     let raft = core.raft.status
+    let membership = core.raft.membership
     let connected = surroundings.transport?.connectedPeers ?? []
     let known = Dictionary(raft.peers.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     return ReplicaStatus(
@@ -280,8 +307,8 @@ final class CoreRunner: @unchecked Sendable {
       revision: core.keyspace.revision, logBytes: surroundings.statistics.logBytes,
       stateHash: core.keyspace.stateHash, keyCount: core.keyspace.count,
       stateBytes: core.keyspace.bytes, checkpoint: surroundings.statistics.checkpoint,
-      diskIsFull: core.refusesProposals,
-      peers: configuration.peers.map { peer in
+      diskIsFull: core.refusesProposals, membership: membership,
+      peers: membership.servers.filter { $0.id != configuration.id }.map { peer in
         let match = known[peer.id]?.match ?? 0
         return .init(
           id: peer.id, connected: connected.contains(peer.id), match: match,

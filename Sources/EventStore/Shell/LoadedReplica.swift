@@ -12,6 +12,8 @@ struct LoadedReplica {
   var entries: [LogEntry]
   var keyspace: KeyspaceState
   var applied: LogPosition
+  /// As of `applied`; `nil`: nothing told of it yet, and the configuration is what counts.
+  var membership: Membership?
 
   static func logOptions(_ configuration: ReplicaConfiguration) -> LogOptions {
     LogOptions(
@@ -26,9 +28,11 @@ struct LoadedReplica {
     return ReplicaCore(
       configuration: .init(
         raft: configuration.raft(seed: seed), deadlineTicks: configuration.deadlineTicks,
-        seed: seed),
+        seed: seed,
+        recordsMembership: !configuration.peers.isEmpty),
       hardState: hardState, snapshotIndex: base.index, snapshotTerm: base.term,
-      entries: entries, applied: applied.index, appliedTerm: applied.term, keyspace: keyspace)
+      entries: entries, applied: applied.index, appliedTerm: applied.term, keyspace: keyspace,
+      membership: membership ?? configuration.firstMembership)
   }
 
   /// Brings together the log and the state as of `applied`, which the checkpoint has; the log
@@ -54,7 +58,9 @@ struct LoadedReplica {
         from: base.index + 1, through: log.lastIndex, maximumBytes: 0)
       entries.reserveCapacity(records.count)
       for record in records {
-        guard let entry = LogEntry(record) else {
+        guard let entry = LogEntry(record),
+          entry.kind != .membership || Membership(encoded: entry.payload) != nil
+        else {
           throw ReplicaStartError(
             "log entry \(record.index) is of kind \(record.kind), which this program does not "
               + "know; was it written by a newer one?")

@@ -18,6 +18,12 @@ final class ProjectionWriter: @unchecked Sendable {
     var isFatal: Bool
   }
 
+  struct InstalledState: Sendable {
+    var keyspace: KeyspaceState
+    /// As of the state; `nil`: it tells of none.
+    var membership: Membership?
+  }
+
   private enum Work: Sendable {
     case write([AppliedEntry])
     case run(@Sendable (ProjectionWriter) -> Void)
@@ -107,10 +113,10 @@ final class ProjectionWriter: @unchecked Sendable {
   /// Puts a peer's database in place of this one and loads the state in it; waits for that.
   func install(
     path: String, index: LogIndex, term: Term
-  ) -> Result<KeyspaceState, InstallProblem> {
+  ) -> Result<InstalledState, InstallProblem> {
     let done = DispatchSemaphore(value: 0)
     let result = NIOLockedValueBox(
-      Result<KeyspaceState, InstallProblem>.failure(
+      Result<InstalledState, InstallProblem>.failure(
         InstallProblem(description: "the projection's thread has stopped", isFatal: false)))
     let isPosted = mailbox.post(
       .run { writer in
@@ -202,7 +208,7 @@ final class ProjectionWriter: @unchecked Sendable {
 
   private func installNow(
     path: String, index: LogIndex, term: Term
-  ) -> Result<KeyspaceState, InstallProblem> {
+  ) -> Result<InstalledState, InstallProblem> {
     // No reference may stay: one that is closed later would remove the new file's write-ahead log.
     guard let target = projection?.path else {
       return .failure(InstallProblem(description: "the projection is closed", isFatal: false))
@@ -233,7 +239,10 @@ final class ProjectionWriter: @unchecked Sendable {
       if let problem { return .failure(problem) }
       let state = try opened.projection.loadCurrent().restored()
       didWrite(opened.projection)
-      return .success(state)
+      return .success(
+        InstalledState(
+          keyspace: state,
+          membership: try opened.projection.membership().flatMap(Membership.init(encoded:))))
     } catch {
       return .failure(
         InstallProblem(description: "the projection can't be opened again: \(error)", isFatal: true)
@@ -247,6 +256,7 @@ extension AppliedBatch {
     self.init(
       index: entry.index, term: entry.term, revision: entry.revision,
       stateHash: entry.stateHash, events: entry.transaction?.events ?? [],
-      requests: entry.transaction.map { [($0.requestID, $0.result)] } ?? [])
+      requests: entry.transaction.map { [($0.requestID, $0.result)] } ?? [],
+      membership: entry.membership?.encoded)
   }
 }
