@@ -7,7 +7,8 @@ struct SnapshotBlock: Sendable, Hashable {
   static let maximumBytes = 512 << 10
 
   var originalCount: Int
-  /// CRC-32C of the original bytes.
+  /// CRC-32C of the compressed bytes: of the original ones it would miss damage that happens to
+  /// decompress to the same.
   var checksum: UInt32
   var compressed: [UInt8]
 
@@ -20,7 +21,6 @@ struct SnapshotBlock: Sendable, Hashable {
   init(_ bytes: [UInt8]) {
     precondition(bytes.count <= Self.maximumBytes, "a block is cut to its size")
     originalCount = bytes.count
-    checksum = bytes.withUnsafeBytes { CRC32C.checksum($0) }
     let bound = Int(LZ4_compressBound(Int32(bytes.count)))
     compressed = [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
       count = bytes.withUnsafeBytes { source in
@@ -32,12 +32,14 @@ struct SnapshotBlock: Sendable, Hashable {
         }
       }
     }
+    checksum = compressed.withUnsafeBytes { CRC32C.checksum($0) }
   }
 
   /// The original bytes; `nil` where these are not they.
   func decompressed() -> [UInt8]? {
     guard originalCount > 0, originalCount <= Self.maximumBytes, !compressed.isEmpty,
-      compressed.count <= Int(LZ4_compressBound(Int32(Self.maximumBytes)))
+      compressed.count <= Int(LZ4_compressBound(Int32(Self.maximumBytes))),
+      compressed.withUnsafeBytes({ CRC32C.checksum($0) }) == checksum
     else { return nil }
     let bytes = [UInt8](unsafeUninitializedCapacity: originalCount) { buffer, count in
       let result = compressed.withUnsafeBytes { source -> Int32 in
@@ -50,8 +52,6 @@ struct SnapshotBlock: Sendable, Hashable {
       }
       count = max(0, Int(result))
     }
-    guard bytes.count == originalCount, bytes.withUnsafeBytes({ CRC32C.checksum($0) }) == checksum
-    else { return nil }
-    return bytes
+    return bytes.count == originalCount ? bytes : nil
   }
 }
