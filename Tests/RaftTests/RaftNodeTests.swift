@@ -45,6 +45,24 @@ import Testing
     #expect(node.status.commit == 3)
   }
 
+  /// While voters change, one majority is not enough; with that rule switched off it would be.
+  @Test(arguments: [false, true])
+  func aChangeOfVotersNeedsBothMajorities(ruleIsOff: Bool) {
+    var node = node { if ruleIsOff { $0 = $0.mutated(by: .forgetsOutgoing) } }
+    _ = elect(&node)
+    accept(&node, 1)
+    var joint = Membership(voters: [1, 4, 5])
+    joint.outgoing = [1, 2, 3]
+    #expect(node.propose(joint)?.index == 2)
+    if let last = node.takeActions().entries.last {
+      node.persisted(index: last.index, term: last.term)
+    }
+    accept(&node, from: 4, 2)
+    #expect(node.status.commit == (ruleIsOff ? 2 : 1))
+    accept(&node, from: 2, 2)
+    #expect(node.status.commit == 2)
+  }
+
   @Test func requestsForVotesLeaveAfterTheSync() {
     var node = node()
     node.campaign()

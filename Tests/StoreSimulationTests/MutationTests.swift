@@ -25,9 +25,6 @@ import Testing
       name: "logs are not compared", mutation: .ignoresLogMismatch, scenario: .shortReigns,
       seeds: 60),
     Case(
-      name: "only the new voters are counted", mutation: .forgetsOutgoing,
-      scenario: .shortReigns, seeds: 300),
-    Case(
       name: "a pre-vote raises terms", mutation: .preVoteRaisesTerm, scenario: .flappingFollower,
       seeds: 20),
     Case(
