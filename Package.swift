@@ -111,7 +111,8 @@ let package = Package(
       name: "LocalCluster",
       dependencies: [
         "ClusterConfiguration", "KubernetesClient", "KubernetesAPI", "JSONDocument", "PodNetwork",
-        nio, nioPosix, .product(name: "NIOConcurrencyHelpers", package: "swift-nio"), logging,
+        nio, nioPosix, nioSSL, nioHTTP1,
+        .product(name: "NIOConcurrencyHelpers", package: "swift-nio"), logging,
       ]),
     // What people look at a cluster with.
     .target(
@@ -185,7 +186,7 @@ let package = Package(
     .testTarget(
       name: "LocalClusterTests",
       dependencies: [
-        "LocalCluster", "ClusterConfiguration", "KubernetesClient", nio, nioPosix,
+        "LocalCluster", "ClusterConfiguration", "KubernetesClient", nio, nioPosix, nioSSL, nioHTTP1,
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
       ]),
     .testTarget(name: "LogToolsTests", dependencies: ["LogTools", "Keyspace", "JSONDocument"]),

@@ -10,18 +10,19 @@ import NIOSSL
 /// Why the API server did not start.
 public enum APIServerError: Error, Sendable, CustomStringConvertible {
   case configuration(String)
-  case listen(String)
+  /// An address can't be had; `isInUse` where another socket has it.
+  case listen(String, isInUse: Bool)
 
   public var description: String {
     switch self {
-    case .configuration(let message), .listen(let message): message
+    case .configuration(let message), .listen(let message, _): message
     }
   }
 }
 
 /// What an API server needs to know; files are read once at start.
 public struct APIServerConfiguration: Sendable {
-  public struct Address: Sendable, Hashable {
+  public struct Address: Sendable, Hashable, CustomStringConvertible {
     public var host: String
     /// 0 picks a free one.
     public var port: Int
@@ -30,6 +31,10 @@ public struct APIServerConfiguration: Sendable {
       self.host = host
       self.port = port
     }
+
+    public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    /// `https://127.0.0.1:6443`
+    public var url: String { "https://\(self)" }
   }
 
   public var addresses: [Address]
@@ -100,6 +105,9 @@ public final class APIServer: Sendable {
   private let listener: HTTPListener
   private let handler: RequestDispatcher
   private let group: MultiThreadedEventLoopGroup
+  /// Ends when the objects that every cluster has are there, or on shutdown.
+  private let bootstrapping: Task<Void, Never>
+  /// Keeps this server among the endpoints of the `kubernetes` Service.
   private let background: Task<Void, Never>
 
   /// Starts to listen, and makes sure that the objects which every cluster has are there; the
@@ -154,10 +162,11 @@ public final class APIServer: Sendable {
           verifier: verifier, group: group, limits: .init(),
           responder: { await handler.respond(to: $0) })
       } catch {
-        let places = configuration.addresses.map { "\($0.host):\($0.port)" }
+        let places = configuration.addresses.map(\.description).joined(separator: ", ")
+        let code = (error as? IOError)?.errnoCode
+        let reason = code.map { String(cString: strerror($0)) } ?? "\(error)"
         throw APIServerError.listen(
-          "listening on \(places.joined(separator: ", ")) failed: \(error); "
-            + "is the port in use by another process?")
+          "can't listen on \(places): \(reason)", isInUse: code == EADDRINUSE)
       }
       let bound = zip(configuration.addresses, listener.boundAddresses).map { asked, bound in
         APIServerConfiguration.Address(host: asked.host, port: bound.port ?? asked.port)
@@ -165,10 +174,16 @@ public final class APIServer: Sendable {
       var advertised = configuration
       if advertised.advertisePort == 0 { advertised.advertisePort = bound.first?.port ?? 0 }
       let bootstrap = Bootstrap(registry: registry, configuration: advertised, logger: logger)
-      let background = Task { await bootstrap.run(done: { handler.markStarted() }) }
+      let bootstrapping = Task {
+        if await bootstrap.makeObjects() { handler.markStarted() }
+      }
+      let background = Task {
+        await bootstrapping.value
+        await bootstrap.keepEndpoints()
+      }
       return APIServer(
         registry: registry, boundAddresses: bound, listener: listener, handler: handler,
-        group: group, background: background)
+        group: group, bootstrapping: bootstrapping, background: background)
     } catch {
       try? await group.shutdownGracefully()
       throw error
@@ -178,21 +193,26 @@ public final class APIServer: Sendable {
   private init(
     registry: Registry, boundAddresses: [APIServerConfiguration.Address], listener: HTTPListener,
     handler: RequestDispatcher, group: MultiThreadedEventLoopGroup,
-    background: Task<Void, Never>
+    bootstrapping: Task<Void, Never>, background: Task<Void, Never>
   ) {
     self.registry = registry
     self.boundAddresses = boundAddresses
     self.listener = listener
     self.handler = handler
     self.group = group
+    self.bootstrapping = bootstrapping
     self.background = background
   }
 
   /// True once the objects that every cluster has are there.
   public var isReady: Bool { handler.isStarted }
 
+  /// Returns when `isReady` holds, or when the server was told to stop before.
+  public func waitUntilReady() async { await bootstrapping.value }
+
   /// Stops listening, ends the watches and closes the connections.
   public func shutdown() async {
+    bootstrapping.cancel()
     background.cancel()
     await background.value
     await listener.stop()

@@ -1,7 +1,7 @@
 /// Finds the word that was probably meant.
-enum Suggestion {
+public enum Suggestion {
   /// The candidate nearest to `word` by edit distance, if it is near enough to be a slip.
-  static func nearest(to word: String, among candidates: [String]) -> String? {
+  public static func nearest(to word: String, among candidates: [String]) -> String? {
     guard word.count <= 64 else { return nil }
     let scored = candidates.map { (distance($0.lowercased(), word.lowercased()), $0) }
     guard let best = scored.min(by: { $0.0 < $1.0 }), best.0 <= max(2, best.1.count / 3) else {

@@ -16,7 +16,8 @@ public struct Reconcilers: Sendable {
   var runsScheduler: Bool
   var logger: Logger
 
-  /// - Parameter controllers: names out of `ControllerManager.names`; nil: all.
+  /// - Parameter controllers: names out of `ControllerManager.names`; nil: all; empty: none, and
+  ///   no Lease for them.
   public init(
     registry: Registry, identity: String, rootCertificate: String,
     controllers: Set<String>? = nil, runsScheduler: Bool = true, logger: Logger
@@ -32,13 +33,8 @@ public struct Reconcilers: Sendable {
   /// Runs until cancelled. A reconciler that fails is started again after a moment.
   public func run() async {
     await withTaskGroup(of: Void.self) { group in
-      group.addTask {
-        await lead("kube-controller-manager", agent: "kube-controller-manager") {
-          try await ControllerManager(
-            clients: { client(user: $0, agent: "taffrail-controller-manager") },
-            options: .init(rootCertificate: rootCertificate, controllers: controllers)
-          ).run()
-        }
+      if controllers?.isEmpty != true {
+        group.addTask { await runControllers() }
       }
       guard runsScheduler else { return }
       group.addTask {
@@ -48,6 +44,15 @@ public struct Reconcilers: Sendable {
           ).run()
         }
       }
+    }
+  }
+
+  private func runControllers() async {
+    await lead("kube-controller-manager", agent: "kube-controller-manager") {
+      try await ControllerManager(
+        clients: { client(user: $0, agent: "taffrail-controller-manager") },
+        options: .init(rootCertificate: rootCertificate, controllers: controllers)
+      ).run()
     }
   }
 

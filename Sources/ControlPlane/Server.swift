@@ -41,26 +41,59 @@ public struct Server: Sendable {
       logger.critical("the replica stops: \(reason)")
       exit(2)
     }
-    let replica = try await Replica.start(configuration: replicaConfiguration, logger: logger)
-    let api = try await APIServer.start(
-      configuration: try apiConfiguration(keys: keys), store: replica,
-      clusterStatus: { await ServerStatus.json(of: replica) },
-      clusterChange: { await MemberRequest.answer($0, on: replica) }, logger: logger)
+    let apiConfiguration = try apiConfiguration(keys: keys)
     let rootCertificate = try String(contentsOfFile: keys.authority, encoding: .utf8)
+    let (replica, api) = try await start(replicaConfiguration, apiConfiguration)
     let reconcilers = Task { [id] in
+      // They write to namespaces that the API server makes first.
+      await api.waitUntilReady()
+      guard !Task.isCancelled else { return }
       await Reconcilers(
         registry: api.registry, identity: "server-\(id)", rootCertificate: rootCertificate,
         logger: logger
       ).run()
     }
-    logger.info("serving", metadata: ["address": "\(api.boundAddresses)"])
+    logger.info(
+      "serving",
+      metadata: ["address": "\(api.boundAddresses.map(\.url).joined(separator: ", "))"])
     await untilStopped()
     logger.info("stopping")
     reconcilers.cancel()
-    // What they still write is no longer worth waiting for when the other servers stop as well.
-    await reconcilers.ended(withinMilliseconds: Self.reconcilersStopMilliseconds)
+    // What they still write is no longer worth waiting for when the other servers stop as well;
+    // before the server is ready there is nothing to wait for.
+    if api.isReady {
+      await reconcilers.ended(withinMilliseconds: Self.reconcilersStopMilliseconds)
+    }
     await api.shutdown()
     await replica.shutdown()
+  }
+
+  /// Starts both, or neither. A port that another process has is named with that process.
+  private func start(
+    _ replicaConfiguration: ReplicaConfiguration, _ apiConfiguration: APIServerConfiguration
+  ) async throws -> (Replica, APIServer) {
+    var started: Replica?
+    do {
+      let replica = try await Replica.start(configuration: replicaConfiguration, logger: logger)
+      started = replica
+      let api = try await APIServer.start(
+        configuration: apiConfiguration, store: replica,
+        clusterStatus: { await ServerStatus.json(of: replica) },
+        clusterChange: { await MemberRequest.answer($0, on: replica) }, logger: logger)
+      return (replica, api)
+    } catch {
+      await started?.shutdown()
+      let isInUse =
+        switch error {
+        case let error as ReplicaStartError: error.isAddressInUse
+        case APIServerError.listen(_, let isInUse): isInUse
+        default: false
+        }
+      guard isInUse, let server = configuration.server(id: id) else { throw error }
+      let conflicts = PortCheck.conflicts(of: server, in: configuration)
+      guard !conflicts.isEmpty else { throw error }
+      throw ReplicaStartError(conflicts.joined(separator: "\n"), isAddressInUse: true)
+    }
   }
 
   private func apiConfiguration(keys: ClusterPKI) throws -> APIServerConfiguration {

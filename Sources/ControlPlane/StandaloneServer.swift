@@ -1,11 +1,12 @@
 import APIServer
 import ClusterConfiguration
+import ControllerManager
 import EventStore
 import Foundation
 import Logging
 
-/// One replica and an API server from flags alone, without a cluster.conf: for trying things out
-/// and for tests.
+/// One replica and an API server from flags alone, without a cluster.conf, with controllers and
+/// scheduler where wanted: for trying things out and for tests.
 public struct StandaloneServer: Sendable {
   /// Holds the store, the keys and, once the server answers, `kubeconfig`.
   public var dataDirectory: String
@@ -16,12 +17,15 @@ public struct StandaloneServer: Sendable {
   public var allowPrivileged: Bool
   public var anonymousAuth: Bool
   public var serviceRange: String
+  /// Names out of `allReconcilers`.
+  public var reconcilers: Set<String>
   public var logger: Logger
 
   public init(
     dataDirectory: String, host: String = "127.0.0.1", port: Int = 0,
     disabledAdmissionPlugins: Set<String> = [], allowPrivileged: Bool = true,
-    anonymousAuth: Bool = false, serviceRange: String = "10.96.0.0/16", logger: Logger
+    anonymousAuth: Bool = false, serviceRange: String = "10.96.0.0/16",
+    reconcilers: Set<String> = [], logger: Logger
   ) {
     self.dataDirectory = dataDirectory
     self.host = host
@@ -30,8 +34,14 @@ public struct StandaloneServer: Sendable {
     self.allowPrivileged = allowPrivileged
     self.anonymousAuth = anonymousAuth
     self.serviceRange = serviceRange
+    self.reconcilers = reconcilers
     self.logger = logger
   }
+
+  static let scheduler = "scheduler"
+
+  /// What may run beside the API server: the controllers and the scheduler.
+  public static var allReconcilers: [String] { ControllerManager.names + [scheduler] }
 
   /// What runs.
   public struct Running: Sendable {
@@ -40,8 +50,11 @@ public struct StandaloneServer: Sendable {
     public var keys: StandalonePKI
     /// The path of the administrator's kubeconfig.
     public var kubeconfig: String
+    let reconcilers: Task<Void, Never>
 
     public func shutdown() async {
+      reconcilers.cancel()
+      await reconcilers.value
       await api.shutdown()
       await replica.shutdown()
     }
@@ -54,6 +67,7 @@ public struct StandaloneServer: Sendable {
     try FileManager.default.createDirectory(
       atPath: dataDirectory, withIntermediateDirectories: true)
     let keys = try StandalonePKI.ensure(directory: "\(dataDirectory)/pki", hosts: [host])
+    let rootCertificate = try String(contentsOfFile: keys.authority, encoding: .utf8)
     let replica = try await Replica.start(
       configuration: ReplicaConfiguration(
         clusterID: 1, id: 1, dataDirectory: "\(dataDirectory)/store"), logger: logger)
@@ -69,14 +83,30 @@ public struct StandaloneServer: Sendable {
           anonymousAuth: anonymousAuth),
         store: replica, clusterStatus: { await ServerStatus.json(of: replica) },
         logger: logger)
-      while !api.isReady { try await Task.sleep(for: .milliseconds(10)) }
+      await api.waitUntilReady()
       let address = api.boundAddresses.first ?? .init(host: host, port: port)
       let path = "\(dataDirectory)/kubeconfig"
-      try keys.kubeconfig(server: "https://\(address.host):\(address.port)").write(to: path)
-      return Running(api: api, replica: replica, keys: keys, kubeconfig: path)
+      try keys.kubeconfig(server: address.url).write(to: path)
+      return Running(
+        api: api, replica: replica, keys: keys, kubeconfig: path,
+        reconcilers: runReconcilers(api, rootCertificate: rootCertificate))
     } catch {
       await replica.shutdown()
-      throw error
+      guard case APIServerError.listen(let message, isInUse: true) = error,
+        let holder = PortCheck.holder(of: HostPort(host: host, port: port))
+      else { throw error }
+      throw APIServerError.listen(
+        "\(message); \(holder) has it: stop that, or choose another address with --api",
+        isInUse: true)
     }
+  }
+
+  private func runReconcilers(_ api: APIServer, rootCertificate: String) -> Task<Void, Never> {
+    let controllers = reconcilers.subtracting([Self.scheduler])
+    let reconcilers = Reconcilers(
+      registry: api.registry, identity: "standalone", rootCertificate: rootCertificate,
+      controllers: controllers, runsScheduler: self.reconcilers.contains(Self.scheduler),
+      logger: logger)
+    return Task { await reconcilers.run() }
   }
 }

@@ -118,8 +118,13 @@ public struct ReplicaConfiguration: Sendable {
 /// Why a replica could not start; says what to do.
 public struct ReplicaStartError: Error, Sendable, Hashable, CustomStringConvertible {
   public var description: String
+  /// An address can't be had because another socket has it.
+  public var isAddressInUse: Bool
 
-  public init(_ description: String) { self.description = description }
+  public init(_ description: String, isAddressInUse: Bool = false) {
+    self.description = description
+    self.isAddressInUse = isAddressInUse
+  }
 }
 
 extension ReplicaConfiguration {

@@ -22,7 +22,7 @@ public struct EventLine: Sendable {
     let reference = ObjectReference(key: event.key)
     let time = Timestamp(milliseconds: Int64(clamping: event.timeMilliseconds))
     var cells = [
-      String(event.revision), wide ? time.rfc3339Micro() : Self.clock(time), event.who, event.verb,
+      String(event.revision), wide ? time.rfc3339Milli() : Self.clock(time), event.who, event.verb,
       reference?.description ?? event.key.description, summary,
       event.provenance.cause == 0 ? "-" : String(event.provenance.cause),
     ]
@@ -32,7 +32,7 @@ public struct EventLine: Sendable {
 
   /// `18:04:05.123`, UTC.
   static func clock(_ time: Timestamp) -> String {
-    String(time.rfc3339Micro().dropFirst(11).prefix(12))
+    String(time.rfc3339Milli().dropFirst(11).prefix(12))
   }
 
   public func json(includeObject: Bool) -> JSONValue {
@@ -40,7 +40,7 @@ public struct EventLine: Sendable {
     var object: JSONObject = [
       "revision": .int(Int64(clamping: event.revision)),
       "time": .string(
-        Timestamp(milliseconds: Int64(clamping: event.timeMilliseconds)).rfc3339Micro()),
+        Timestamp(milliseconds: Int64(clamping: event.timeMilliseconds)).rfc3339Milli()),
       "user": .string(event.provenance.user),
       "agent": .string(event.provenance.agent),
       "verb": .string(event.verb),

@@ -9,7 +9,7 @@ public enum EventReport {
     _ line: EventLine, previous: LoggedEvent?, whole: Bool, color: Bool
   ) -> String {
     let event = line.event
-    let time = Timestamp(milliseconds: Int64(clamping: event.timeMilliseconds)).rfc3339Micro()
+    let time = Timestamp(milliseconds: Int64(clamping: event.timeMilliseconds)).rfc3339Milli()
     var output = ""
     func field(_ name: String, _ value: String) {
       guard !value.isEmpty else { return }

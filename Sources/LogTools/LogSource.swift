@@ -42,10 +42,13 @@ public struct LogFilter: Sendable {
   public var verb: String?
   public var untilMilliseconds: UInt64?
   public var sinceMilliseconds: UInt64?
+  /// Also the servers' own keys, which are no objects of the API.
+  public var includesInternal = false
 
   public init() {}
 
   public func matches(_ event: LoggedEvent) -> Bool {
+    if !includesInternal, event.isInternal { return false }
     if let reference, !reference.matches(event.key) { return false }
     if let user, !event.provenance.user.contains(user),
       !event.provenance.impersonator.contains(user)

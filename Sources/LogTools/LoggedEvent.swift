@@ -26,6 +26,14 @@ public struct LoggedEvent: Sendable, Hashable {
     self.timeMilliseconds = timeMilliseconds
   }
 
+  /// Whether the key is one that the servers keep for themselves and no object of the API: which
+  /// addresses and ports Services have (`allocations/`), which servers are there (`apiservers/`).
+  public var isInternal: Bool {
+    Self.internalPrefixes.contains { key.hasPrefix($0) }
+  }
+
+  private static let internalPrefixes = [Key("allocations/"), Key("apiservers/")]
+
   /// What the event holds, `nil` for a deletion or for bytes that are not JSON.
   public var object: JSONValue? {
     guard kind == .put, !value.isEmpty else { return nil }

@@ -39,7 +39,7 @@ struct LogOptions: ParsableArguments {
     let (configuration, home) = try options.load()
     let folders = try folders()
     guard !folders.isEmpty else {
-      throw ValidationError(
+      throw LogToolError(
         "there is no replica's folder in \(home.path); start the cluster with `taffrail up`, or"
           + " name a folder with --data")
     }
@@ -65,7 +65,18 @@ enum EventFormat: String, ExpressibleByArgument, CaseIterable { case text, wide,
 
 /// A revision, or a moment of which it was the last.
 enum Position {
+  /// Refuses what is neither a revision nor a time.
+  static func validate(_ text: String) throws {
+    guard Revision(text) == nil, TimeExpression.parse(text, nowMilliseconds: 0) == nil else {
+      return
+    }
+    throw ValidationError(
+      "\"\(text)\" is neither a revision nor a time; write e.g. 214, 10m, 18:04 or"
+        + " 2026-01-31T18:04:05Z")
+  }
+
   static func revision(_ text: String, in source: FolderLogSource) throws -> Revision {
+    try validate(text)
     let range = source.revisions
     if let revision = Revision(text) {
       guard range.contains(revision) else {
@@ -79,9 +90,7 @@ enum Position {
       let time = TimeExpression.parse(
         text, nowMilliseconds: Int64(Date().timeIntervalSince1970 * 1000))
     else {
-      throw ValidationError(
-        "\"\(text)\" is neither a revision nor a time; write e.g. 214, 10m, 18:04 or"
-          + " 2026-01-31T18:04:05Z")
+      throw LogToolError("\"\(text)\" is no time")
     }
     guard let revision = try source.revision(atMilliseconds: UInt64(max(0, time))),
       range.contains(revision)
@@ -107,7 +116,13 @@ enum Position {
 extension LogCommand {
   struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "One line an event: revision, time, who, verb, object, what changed, cause.")
+      abstract: "One line an event: revision, time, who, verb, object, what changed, cause.",
+      discussion: """
+        Shows the API's objects. What the servers keep for themselves is left out, unless \
+        --internal or -o wide asks for it: allocations/… (the addresses and ports that Services \
+        have) and apiservers/… (which servers are there). Times are UTC, in RFC 3339 with \
+        milliseconds where -o is wide or json.
+        """)
 
     @OptionGroup var log: LogOptions
     @Option(help: "Only events from then on: 10m, 18:04 or an RFC 3339 time.")
@@ -126,6 +141,8 @@ extension LogCommand {
     var verb: String?
     @Option(help: "Only the last so many.")
     var tail: Int?
+    @Flag(help: "Also the servers' own keys, which are no objects of the API.")
+    var `internal` = false
     @Flag(name: .shortAndLong, help: "Go on with events as they come.")
     var follow = false
     @Option(name: .shortAndLong, help: "text, wide or json (one object a line).")
@@ -135,6 +152,7 @@ extension LogCommand {
       var filter = LogFilter()
       filter.reference = try object.map { try ResourceNames.reference($0) }
       filter.user = user
+      filter.includesInternal = `internal` || output == .wide
       filter.verb = verb
       if let kind {
         filter.resources = Set(
@@ -253,11 +271,19 @@ extension LogCommand {
     @Option(name: .shortAndLong, help: "text or json.")
     var output: EventFormat = .text
 
+    func validate() throws {
+      do {
+        guard try ResourceNames.reference(object).name != nil else {
+          throw ValidationError("\"\(object)\" is not one object; write RESOURCE/NAMESPACE/NAME")
+        }
+      } catch let error as ResourceNames.Unknown {
+        throw ValidationError(error.description)
+      }
+      if let at { try Position.validate(at) }
+    }
+
     func run() async throws {
       let reference = try ResourceNames.reference(object)
-      guard reference.name != nil else {
-        throw ValidationError("\"\(object)\" is not one object; write RESOURCE/NAMESPACE/NAME")
-      }
       let source = try await log.open()
       let revision = try at.map { try Position.revision($0, in: source) } ?? .max
       guard let last = try source.lastEvent(of: reference.prefix, notAfter: revision) else {
@@ -310,6 +336,7 @@ extension LogCommand {
       guard verb == "get" else {
         throw ValidationError("the past can only be read: write `get`, not `\(verb)`")
       }
+      try Position.validate(position)
     }
 
     func run() async throws {
@@ -340,7 +367,7 @@ extension LogCommand {
       var isIntact = true
       let folders = try log.folders()
       guard !folders.isEmpty else {
-        throw ValidationError("there is no replica's folder; name one with --data")
+        throw LogToolError("there is no replica's folder; name one with --data")
       }
       for folder in folders {
         let (text, intact) = try FolderVerification.run(folder: folder)

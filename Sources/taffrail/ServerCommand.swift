@@ -14,12 +14,18 @@ struct ServerCommand: AsyncParsableCommand {
   @Option(help: "Which of cluster.conf's servers this is.")
   var id: Int?
 
+  func validate() throws {
+    if !standalone.standalone, id == nil {
+      throw ValidationError("--id N must say which of the servers this is")
+    }
+  }
+
   func run() async throws {
     if standalone.standalone {
       try await standalone.run()
       return
     }
-    guard let id else { throw ValidationError("--id N must say which of the servers this is") }
+    guard let id else { return }  // `validate` has seen to it.
     let (configuration, home) = try options.load()
     let logger = Logger(label: "taffrail.server-\(id)")
     try await Server(configuration: configuration, home: home, id: id, logger: logger).run {

@@ -26,6 +26,8 @@ import Testing
     let time = Timestamp(microseconds: 1_709_210_096_000_042)
     #expect(time.rfc3339() == "2024-02-29T12:34:56Z")
     #expect(time.rfc3339Micro() == "2024-02-29T12:34:56.000042Z")
+    #expect(time.rfc3339Milli() == "2024-02-29T12:34:56.000Z")
+    #expect(Timestamp(milliseconds: 1_709_210_096_089).rfc3339Milli() == "2024-02-29T12:34:56.089Z")
     #expect(Timestamp(milliseconds: .max).rfc3339() == "9999-12-31T23:59:59Z")
     #expect(time.adding(seconds: .max) > time)
   }

@@ -1,7 +1,7 @@
-import ClusterConfiguration
 import Foundation
 import Testing
 
+@testable import ClusterConfiguration
 @testable import LocalCluster
 
 /// Three servers and one node; no node if `nodes` is false.

@@ -89,7 +89,9 @@ final class HTTPListener: Sendable {
         channel.eventLoop.makeCompletedFuture {
           try settle(channel)
           try channel.pipeline.syncOperations.configureHTTPServerPipeline(
-            withPipeliningAssistance: true, withErrorHandling: true)
+            withPipeliningAssistance: true, withErrorHandling: false)
+          try channel.pipeline.syncOperations.addHandler(
+            HTTPProtocolErrorHandler(maximumHeaderBytes: limits.maximumHeaderBytes))
           try channel.pipeline.syncOperations.addHandler(
             HTTPRequestHandler(
               responder: responder, peer: identity, isHTTP2: false, limits: limits,
@@ -109,7 +111,9 @@ final class HTTPListener: Sendable {
     var connection = NIOHTTP2Handler.ConnectionConfiguration()
     connection.initialSettings = [
       HTTP2Setting(parameter: .maxConcurrentStreams, value: 1000),
-      HTTP2Setting(parameter: .maxHeaderListSize, value: 64 * 1024),
+      // Far more than is taken: what exceeds this ends the connection, what exceeds only
+      // `maximumHeaderBytes` is answered.
+      HTTP2Setting(parameter: .maxHeaderListSize, value: 1024 * 1024),
       HTTP2Setting(parameter: .initialWindowSize, value: window),
     ]
     connection.targetWindowSize = window

@@ -14,6 +14,9 @@ final class HTTPRequestHandler: ChannelInboundHandler {
   struct Limits: Sendable {
     /// Upstream's bound on a request body.
     var maximumBodyBytes = 3 * 1024 * 1024
+    /// Names and values of a request's headers together. Tokens and certificates' names need a few
+    /// KiB; more than this is a mistake or an attack.
+    var maximumHeaderBytes = 64 * 1024
     /// From the first byte of waiting for a request until its head is there.
     var headSeconds: Int64 = 32
     /// Between two requests of one connection.
@@ -25,7 +28,7 @@ final class HTTPRequestHandler: ChannelInboundHandler {
   private enum State {
     case idle
     case receiving(HTTPRequestHead, ByteBuffer)
-    /// The body is too large and was answered; the rest is dropped.
+    /// The request is too large and was answered; the rest is dropped.
     case discarding
     case responding(keepAlive: Bool)
     case closed
@@ -65,9 +68,13 @@ final class HTTPRequestHandler: ChannelInboundHandler {
     switch (unwrapInboundIn(data), state) {
     case (.head(let head), .idle):
       timeout?.cancel()
+      guard headerBytes(head) <= limits.maximumHeaderBytes else {
+        refuse(.tooLargeHeaders(limit: limits.maximumHeaderBytes), context)
+        return
+      }
       let declared = head.headers.first(name: "content-length").flatMap(Int.init) ?? 0
       if declared > limits.maximumBodyBytes {
-        refuseLargeBody(context)
+        refuse(.tooLargeBody(limit: limits.maximumBodyBytes), context)
         return
       }
       // A body that trickles in must end at some time as well.
@@ -81,7 +88,7 @@ final class HTTPRequestHandler: ChannelInboundHandler {
     case (.body(var part), .receiving(let head, var body)):
       state = .idle  // Gives up the reference, so that appending does not copy.
       guard body.readableBytes + part.readableBytes <= limits.maximumBodyBytes else {
-        refuseLargeBody(context)
+        refuse(.tooLargeBody(limit: limits.maximumBodyBytes), context)
         return
       }
       body.writeBuffer(&part)
@@ -192,21 +199,18 @@ final class HTTPRequestHandler: ChannelInboundHandler {
     schedule(seconds: 2, context)
   }
 
-  private func refuseLargeBody(_ context: ChannelHandlerContext) {
+  private func headerBytes(_ head: HTTPRequestHead) -> Int {
+    head.headers.reduce(head.uri.utf8.count) { $0 + $1.name.utf8.count + $1.value.utf8.count }
+  }
+
+  /// Answers before the request is complete, and drops the rest of it.
+  private func refuse(_ failure: APIStatus, _ context: ChannelHandlerContext) {
     timeout?.cancel()
-    let failure = APIStatus(
-      code: 413, reason: "RequestEntityTooLarge",
-      message: "Request entity too large: limit is \(limits.maximumBodyBytes)")
-    let bytes = failure.object.serialized()
-    var headers: HTTPHeaders = [
-      "Content-Type": "application/json", "Content-Length": String(bytes.count),
-    ]
-    if !isHTTP2 { headers.add(name: "Connection", value: "close") }
-    let head = HTTPResponseHead(version: .http1_1, status: .payloadTooLarge, headers: headers)
     state = .discarding
-    context.write(wrapOutboundOut(.head(head)), promise: nil)
-    context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: bytes)))), promise: nil)
-    context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    for part in HTTPRefusal.parts(failure, closes: !isHTTP2) {
+      context.write(wrapOutboundOut(part), promise: nil)
+    }
+    context.flush()
     // The client may still be sending: closing at once could reset the connection before the
     // answer is read.
     schedule(seconds: 2, context)

@@ -14,22 +14,24 @@ struct Bootstrap: Sendable {
     user: UserInfo(name: "system:apiserver", groups: ["system:masters"]),
     agent: "taffrail-apiserver")
 
-  /// Tries until all is there, then keeps this server among the endpoints of the `kubernetes`
-  /// Service until cancelled.
-  func run(done: @Sendable () -> Void) async {
+  /// Tries until all is there, or until cancelled; returns whether it is.
+  func makeObjects() async -> Bool {
     var pause: UInt64 = 50_000_000
     while !Task.isCancelled {
       do throws(APIStatus) {
         try await makeAll()
-        break
+        return true
       } catch {
         logger.debug("making the objects of every cluster: \(error); trying again")
         try? await Task.sleep(nanoseconds: pause)
         pause = min(pause * 2, 1_000_000_000)
       }
     }
-    guard !Task.isCancelled else { return }
-    done()
+    return false
+  }
+
+  /// Keeps this server among the endpoints of the `kubernetes` Service until cancelled.
+  func keepEndpoints() async {
     while !Task.isCancelled {
       do throws(APIStatus) {
         try await reconcileEndpoints()

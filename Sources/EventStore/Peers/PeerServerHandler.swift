@@ -109,11 +109,16 @@ final class PeerServerHandler: ChannelInboundHandler {
     if error is IOError || error as? NIOSSLError == .uncleanShutdown {
       logger.debug("a connection broke", metadata: ["error": "\(error)"])
     } else {
-      logger.warning(
-        "a connection is closed",
-        metadata: [
-          "error": "\(error)", "address": "\(context.remoteAddress?.description ?? "?")",
-        ])
+      var metadata: Logger.Metadata = [
+        "error": "\(error)", "address": "\(context.remoteAddress?.description ?? "?")",
+      ]
+      if case .handshakeFailed? = error as? NIOSSLError {
+        metadata["reason"] = """
+          it does not speak TLS, or shows no certificate that this cluster's peer authority has \
+          signed; only replicas belong here
+          """
+      }
+      logger.warning("a connection to the peer port is closed", metadata: metadata)
     }
     context.close(promise: nil)
   }

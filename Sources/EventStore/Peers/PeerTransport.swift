@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
@@ -110,8 +111,10 @@ final class PeerTransport: @unchecked Sendable {
       eventLoop.execute { self.server = channel }
       return channel.localAddress?.port ?? port
     } catch {
+      let code = (error as? IOError)?.errnoCode
+      let reason = code.map { String(cString: strerror($0)) } ?? "\(error)"
       throw ReplicaStartError(
-        "can't listen for peers on \(host):\(port): \(error); is the port in use?")
+        "can't listen for peers on \(host):\(port): \(reason)", isAddressInUse: code == EADDRINUSE)
     }
   }
 

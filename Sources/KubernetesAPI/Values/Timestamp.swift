@@ -32,12 +32,15 @@ public struct Timestamp: Sendable, Hashable, Comparable {
   }
 
   /// As `metav1.Time` is written: `2024-05-06T07:08:09Z`.
-  public func rfc3339() -> String { text(fraction: false) }
+  public func rfc3339() -> String { text(fractionDigits: 0) }
+
+  /// `2024-05-06T07:08:09.123Z`, for what is kept in milliseconds.
+  public func rfc3339Milli() -> String { text(fractionDigits: 3) }
 
   /// As `metav1.MicroTime` is written: `2024-05-06T07:08:09.123456Z`.
-  public func rfc3339Micro() -> String { text(fraction: true) }
+  public func rfc3339Micro() -> String { text(fractionDigits: 6) }
 
-  private func text(fraction: Bool) -> String {
+  private func text(fractionDigits: Int) -> String {
     let seconds = self.seconds
     let days = seconds.flooringDivision(by: 86_400)
     let clock = seconds - days * 86_400
@@ -63,9 +66,11 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     append(clock / 60 % 60, digits: 2)
     bytes.append(UInt8(ascii: ":"))
     append(clock % 60, digits: 2)
-    if fraction {
+    if fractionDigits > 0 {
       bytes.append(UInt8(ascii: "."))
-      append(microseconds - seconds * 1_000_000, digits: 6)
+      var fraction = microseconds - seconds * 1_000_000
+      for _ in fractionDigits..<6 { fraction /= 10 }
+      append(fraction, digits: fractionDigits)
     }
     bytes.append(UInt8(ascii: "Z"))
     return String(decoding: bytes, as: UTF8.self)

@@ -7,7 +7,8 @@ import NIOPosix
 ///
 /// TLS stays between client and API server. A server that refuses is passed over at once; when
 /// none answers, a connection waits up to a second and is then closed. When a server dies, its
-/// connections are closed, so that clients reconnect and reach another.
+/// connections are closed, so that clients reconnect and reach another; `checkServers` does the
+/// same for servers that hang.
 public final class EndpointProxy: Sendable {
   /// Above this, new connections are closed at once.
   public static let maximumConnections = 8192
@@ -19,6 +20,8 @@ public final class EndpointProxy: Sendable {
 
   private let group: any EventLoopGroup
   private let table: NIOLockedValueBox<BackendTable>
+  /// The connections to each server.
+  private let relayed: NIOLockedValueBox<[[ObjectIdentifier: any Channel]]>
   private let connectionCount = NIOLockedValueBox(0)
   private let start = NIODeadline.now()
 
@@ -28,6 +31,7 @@ public final class EndpointProxy: Sendable {
     precondition(!backends.isEmpty)
     self.group = group
     table = NIOLockedValueBox(BackendTable(backends))
+    relayed = NIOLockedValueBox(Array(repeating: [:], count: backends.count))
   }
 
   /// Accepts connections at `address` until the returned channel is closed.
@@ -53,6 +57,53 @@ public final class EndpointProxy: Sendable {
   /// Open connections, for each server in the order given.
   public var connections: [Int] {
     table.withLockedValue { table in (0..<table.count).map { table.connections($0) } }
+  }
+
+  /// What the last check of each server found; nil before the first.
+  public var checks: [BackendTable.CheckResult?] {
+    table.withLockedValue { table in (0..<table.count).map { table.lastCheck($0) } }
+  }
+
+  /// Asks each server over and over whether it is ready, until the task is cancelled: new
+  /// connections go to those that are, and connections to one that hangs are closed.
+  ///
+  /// - Parameter changed: is told in words what has become of a server.
+  /// - Throws: where TLS can't be set up.
+  public func checkServers(changed: @escaping @Sendable (String) -> Void = { _ in }) async throws {
+    let tls = try HealthCheck.makeTLS()
+    let addresses = table.withLockedValue { table in
+      (0..<table.count).map { table.address($0) }
+    }
+    await withTaskGroup(of: Void.self) { tasks in
+      for (index, address) in addresses.enumerated() {
+        let check = HealthCheck(address: address, eventLoop: group.next(), tls: tls)
+        tasks.addTask {
+          await check.run { self.note(index, address, $0, changed: changed) }
+        }
+      }
+    }
+  }
+
+  private func note(
+    _ index: Int, _ address: HostPort, _ result: BackendTable.CheckResult,
+    changed: (String) -> Void
+  ) {
+    let (last, hung) = table.withLockedValue { table in
+      (table.lastCheck(index), table.checked(index, result))
+    }
+    if last != result {
+      switch result {
+      case .ready: changed("\(address) is ready")
+      case .notReady: changed("\(address) is not ready: others come first")
+      case .refused: changed("\(address) refuses connections: others come first")
+      case .silent: changed("\(address) does not answer: others come first")
+      }
+    }
+    for index in hung {
+      for server in relayed.withLockedValue({ Array($0[index].values) }) {
+        server.close(promise: nil)
+      }
+    }
   }
 
   private var now: Int64 { (NIODeadline.now() - start).nanoseconds / 1_000_000 }
@@ -100,7 +151,10 @@ public final class EndpointProxy: Sendable {
         switch result {
         case .success(let server):
           table.withLockedValue { $0.connected(index) }
-          server.closeFuture.whenComplete { [table] _ in
+          let key = ObjectIdentifier(server)
+          relayed.withLockedValue { $0[index][key] = server }
+          server.closeFuture.whenComplete { [table, relayed] _ in
+            relayed.withLockedValue { $0[index][key] = nil }
             table.withLockedValue { $0.closed(index) }
           }
           relay(client, server)

@@ -24,6 +24,7 @@ public enum EndpointRun {
       throw OperationError("can't listen on endpointAddress \(address): \(error)")
     }
     log("listening on \(address)")
+    let checks = Task { try await proxy.checkServers(changed: log) }
     let bridge = Task {
       // An address of all interfaces includes the bridge.
       guard !configuration.nodes.isEmpty, address.host != "0.0.0.0" else { return }
@@ -42,8 +43,10 @@ public enum EndpointRun {
       }
     }
     await waitForStop()
+    checks.cancel()
     bridge.cancel()
     try? await listener.close()
     await bridge.value
+    _ = await checks.result
   }
 }

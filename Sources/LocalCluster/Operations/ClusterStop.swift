@@ -92,7 +92,7 @@ public struct ClusterStop: Sendable {
 
   /// Removing a folder reaches through mounts in it, into files that are not the cluster's.
   private func refuseMounts() throws {
-    let table = FileManager.default.contents(atPath: "/proc/self/mounts") ?? Data()
+    let table = KernelFile.read("/proc/self/mounts") ?? []
     let prefix = home.path + "/"
     for line in String(decoding: table, as: UTF8.self).split(separator: "\n") {
       let fields = line.split(separator: " ")

@@ -1,4 +1,3 @@
-import ClusterConfiguration
 import Foundation
 
 /// A TCP port that somebody on this machine listens on.
@@ -58,31 +57,53 @@ struct ListeningSocket: Hashable {
 }
 
 /// Finds addresses of the cluster that other programs hold.
-enum PortCheck {
+public enum PortCheck {
   /// A sentence for each address that is taken by a process not among `own`.
-  static func conflicts(
+  public static func conflicts(
     _ configuration: ClusterConfiguration, own: Set<Int32>
   ) -> [String] {
-    var places = configuration.servers.flatMap { server in
-      [
-        ("peerAddress of server \(server.id)", server.peerAddress),
-        ("apiAddress of server \(server.id)", server.apiAddress),
-      ]
-    }
-    places.append(("endpointAddress", configuration.endpointAddress))
+    let places =
+      configuration.servers.flatMap(places) + [("endpointAddress", configuration.endpointAddress)]
+    return conflicts(places, own: own, path: configuration.path)
+  }
+
+  /// The same for the addresses of one server.
+  public static func conflicts(
+    of server: ClusterConfiguration.Server, in configuration: ClusterConfiguration
+  ) -> [String] {
+    conflicts(places(of: server), own: [getpid()], path: configuration.path)
+  }
+
+  /// Who has `place`, such as `process 4711 (nginx)`; nil where nobody listens there.
+  public static func holder(of place: HostPort) -> String? {
+    ListeningSocket.all().first { $0.blocks(place) }.map { describe($0.holder()) }
+  }
+
+  private static func places(of server: ClusterConfiguration.Server) -> [(String, HostPort)] {
+    [
+      ("peerAddress of server \(server.id)", server.peerAddress),
+      ("apiAddress of server \(server.id)", server.apiAddress),
+    ]
+  }
+
+  private static func conflicts(
+    _ places: [(String, HostPort)], own: Set<Int32>, path: String
+  ) -> [String] {
     let sockets = ListeningSocket.all()
     return places.compactMap { what, place in
       guard let socket = sockets.first(where: { $0.blocks(place) }) else { return nil }
       let holder = socket.holder()
       if let holder, own.contains(holder) { return nil }
-      let name = holder.flatMap { pid in
-        FileManager.default.contents(atPath: "/proc/\(pid)/comm").map {
-          String(decoding: $0, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-        }
-      }
-      let who = holder.map { "process \($0) (\(name ?? "?"))" } ?? "another process"
-      return "\(place), the \(what), is in use by \(who): stop it, or choose another in "
-        + configuration.path
+      return "\(place), the \(what), is in use by \(describe(holder)): stop it, or choose another "
+        + "in \(path)"
     }
+  }
+
+  private static func describe(_ holder: Int32?) -> String {
+    guard let holder else { return "another process" }
+    let name = FileManager.default.contents(atPath: "/proc/\(holder)/comm").map {
+      String(decoding: $0, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+    return "process \(holder) (\(name ?? "?"))"
   }
 }
