@@ -192,6 +192,13 @@ let package = Package(
     .testTarget(name: "LogToolsTests", dependencies: ["LogTools", "Keyspace", "JSONDocument"]),
     // Drives the built executable, so it depends on it and on nothing else.
     .testTarget(name: "EndToEndTests", dependencies: ["taffrail"]),
+    // The same, with nothing but servers: whatever can be done wrong to them.
+    .testTarget(
+      name: "ServerProcessTests",
+      dependencies: [
+        "taffrail", "JSONDocument", nio, nioPosix, nioSSL,
+        .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+      ]),
     .testTarget(
       name: "ClusterToolsTests",
       dependencies: ["ClusterTools", "ClusterConfiguration", "EventStore", "Keyspace", logging]),

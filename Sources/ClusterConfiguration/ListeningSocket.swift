@@ -67,16 +67,30 @@ public enum PortCheck {
     return conflicts(places, own: own, path: configuration.path)
   }
 
-  /// The same for the addresses of one server.
+  /// The same for the addresses of one server, of which one is known to be taken.
   public static func conflicts(
     of server: ClusterConfiguration.Server, in configuration: ClusterConfiguration
   ) -> [String] {
-    conflicts(places(of: server), own: [getpid()], path: configuration.path)
+    untilFound {
+      let found = conflicts(places(of: server), own: [getpid()], path: configuration.path)
+      return found.isEmpty ? nil : found
+    } ?? []
   }
 
-  /// Who has `place`, such as `process 4711 (nginx)`; nil where nobody listens there.
+  /// Who has `place`, which is known to be taken, such as `process 4711 (nginx)`; nil where that
+  /// can't be seen.
   public static func holder(of place: HostPort) -> String? {
-    ListeningSocket.all().first { $0.blocks(place) }.map { describe($0.holder()) }
+    untilFound {
+      ListeningSocket.all().first { $0.blocks(place) }.map { describe($0.holder()) }
+    }
+  }
+
+  /// The kernel lists its sockets in pieces, and may skip one while others come and go.
+  private static func untilFound<Value>(_ look: () -> Value?) -> Value? {
+    for _ in 0..<10 {
+      if let found = look() { return found }
+    }
+    return nil
   }
 
   private static func places(of server: ClusterConfiguration.Server) -> [(String, HostPort)] {

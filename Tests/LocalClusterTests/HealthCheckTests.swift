@@ -104,9 +104,11 @@ struct HealthCheckTests {
   func distribution(_ proxy: EndpointProxy, port: Int, clients count: Int) async throws -> [Int] {
     let before = proxy.connections
     var clients: [TestClient] = []
-    for _ in 0..<count { clients.append(try await TestClient(port: port)) }
     let total = before.reduce(0, +)
-    #expect(await eventually { proxy.connections.reduce(0, +) == total + count })
+    for number in 1...count {
+      clients.append(try await TestClient(port: port))
+      #expect(await eventually { proxy.connections.reduce(0, +) == total + number })
+    }
     let after = proxy.connections
     for client in clients { try? await client.channel.close() }
     #expect(await eventually { proxy.connections.reduce(0, +) == total })

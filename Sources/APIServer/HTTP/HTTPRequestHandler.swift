@@ -129,7 +129,8 @@ final class HTTPRequestHandler: ChannelInboundHandler {
         let response = await responder(request)
         let stream: ResponseStream? =
           if case .stream = response.body {
-            ResponseStream(channel: channel, maximumPendingBytes: pendingLimit)
+            ResponseStream(
+              channel: channel, maximumPendingBytes: pendingLimit, closesAfterEnd: !keepAlive)
           } else { nil }
         channel.eventLoop.execute {
           let (handler, context) = bound.value
@@ -163,20 +164,27 @@ final class HTTPRequestHandler: ChannelInboundHandler {
         context.write(
           wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: bytes)))), promise: nil)
       }
-      context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+      // Before the end is written, which may bring in the connection's next request.
       finished(keepAlive: keepAlive, context)
+      let written = context.eventLoop.makePromise(of: Void.self)
+      context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: written)
+      if !keepAlive {
+        let channel = context.channel
+        written.futureResult.whenComplete { _ in channel.close(mode: .output, promise: nil) }
+      }
     case .stream:
       context.flush()
       self.stream = stream
       let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
       let eventLoop = context.eventLoop
+      let ended: @Sendable () -> Void = {
+        let (handler, context) = bound.value
+        guard case .responding = handler.state else { return }
+        handler.stream = nil
+        handler.finished(keepAlive: keepAlive, context)
+      }
       stream?.onClose {
-        eventLoop.execute {
-          let (handler, context) = bound.value
-          guard case .responding = handler.state else { return }
-          handler.stream = nil
-          handler.finished(keepAlive: keepAlive, context)
-        }
+        if eventLoop.inEventLoop { ended() } else { eventLoop.execute(ended) }
       }
     }
   }
@@ -185,18 +193,13 @@ final class HTTPRequestHandler: ChannelInboundHandler {
     task = nil
     guard keepAlive, !isHTTP2 else {
       state = .closed
-      // An HTTP/2 stream closes by itself once both sides have ended.
-      if !isHTTP2 { closeAfterFlush(context) }
+      // An HTTP/2 stream closes by itself once both sides have ended. A client of HTTP/1.1 gets a
+      // moment to read the answer.
+      if !isHTTP2 { schedule(seconds: 2, context) }
       return
     }
     state = .idle
     schedule(seconds: limits.idleSeconds, context)
-  }
-
-  private func closeAfterFlush(_ context: ChannelHandlerContext) {
-    context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer()))), promise: nil)
-    context.close(mode: .output, promise: nil)
-    schedule(seconds: 2, context)
   }
 
   private func headerBytes(_ head: HTTPRequestHead) -> Int {

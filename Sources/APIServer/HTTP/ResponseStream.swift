@@ -20,9 +20,12 @@ final class ResponseStream: Sendable {
   private let state = Mutex(State())
   private let channel: any Channel
   let maximumPendingBytes: Int
+  /// Whether the connection ends with the body.
+  private let closesAfterEnd: Bool
 
-  init(channel: any Channel, maximumPendingBytes: Int) {
+  init(channel: any Channel, maximumPendingBytes: Int, closesAfterEnd: Bool = false) {
     self.channel = channel
+    self.closesAfterEnd = closesAfterEnd
     self.maximumPendingBytes = maximumPendingBytes
   }
 
@@ -128,8 +131,12 @@ final class ResponseStream: Sendable {
       }
     }
     if isEnd {
-      channel.writeAndFlush(HTTPServerResponsePart.end(nil), promise: nil)
+      // Before the end is written, which may bring in the connection's next request.
       closed()
+      let written = channel.writeAndFlush(HTTPServerResponsePart.end(nil))
+      if closesAfterEnd {
+        written.whenComplete { [channel] _ in channel.close(mode: .output, promise: nil) }
+      }
     } else {
       channel.flush()
     }

@@ -1,0 +1,40 @@
+import Foundation
+import Synchronization
+
+/// Ends what the tests have started when they end themselves in whatever way: a shell that waits
+/// for the end of its input, which the kernel brings about, and then kills what is still noted.
+final class ProcessWatchdog: Sendable {
+  static let shared = ProcessWatchdog()
+
+  private let input: Mutex<FileHandle?>
+
+  private init() {
+    let pipe = Pipe()
+    let shell = Process()
+    shell.executableURL = URL(fileURLWithPath: "/bin/sh")
+    shell.arguments = [
+      "-c",
+      """
+      while read sign pid; do
+        rest=
+        for p in $all; do [ $p = $pid ] || rest="$rest $p"; done
+        all=$rest
+        [ $sign = + ] && all="$all $pid"
+      done
+      [ -z "$all" ] || kill -9 $all 2> /dev/null
+      """,
+    ]
+    shell.standardInput = pipe
+    shell.standardOutput = FileHandle.nullDevice
+    shell.standardError = FileHandle.nullDevice
+    let isRunning = (try? shell.run()) != nil
+    input = Mutex(isRunning ? pipe.fileHandleForWriting : nil)
+  }
+
+  func started(_ pid: Int32) { note("+ \(pid)\n") }
+  func ended(_ pid: Int32) { note("- \(pid)\n") }
+
+  private func note(_ line: String) {
+    input.withLock { try? $0?.write(contentsOf: Data(line.utf8)) }
+  }
+}
