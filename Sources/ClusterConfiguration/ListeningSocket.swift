@@ -33,11 +33,20 @@ struct ListeningSocket: Hashable {
   }
 
   static func all() -> [ListeningSocket] {
-    ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { path in
-      parse(
-        FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? ""
-      )
+    ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { parse(kernelFile($0)) }
+  }
+
+  /// The kernel hands out such a file in pieces, and a short one is not the last.
+  private static func kernelFile(_ path: String) -> String {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return "" }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 64 << 10)
+    while case let count = read(descriptor, &piece, piece.count), count > 0 {
+      bytes += piece[..<count]
     }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   /// The process that holds it; nil where that can't be seen.
@@ -71,26 +80,13 @@ public enum PortCheck {
   public static func conflicts(
     of server: ClusterConfiguration.Server, in configuration: ClusterConfiguration
   ) -> [String] {
-    untilFound {
-      let found = conflicts(places(of: server), own: [getpid()], path: configuration.path)
-      return found.isEmpty ? nil : found
-    } ?? []
+    conflicts(places(of: server), own: [getpid()], path: configuration.path)
   }
 
   /// Who has `place`, which is known to be taken, such as `process 4711 (nginx)`; nil where that
   /// can't be seen.
   public static func holder(of place: HostPort) -> String? {
-    untilFound {
-      ListeningSocket.all().first { $0.blocks(place) }.map { describe($0.holder()) }
-    }
-  }
-
-  /// The kernel lists its sockets in pieces, and may skip one while others come and go.
-  private static func untilFound<Value>(_ look: () -> Value?) -> Value? {
-    for _ in 0..<10 {
-      if let found = look() { return found }
-    }
-    return nil
+    ListeningSocket.all().first { $0.blocks(place) }.map { describe($0.holder()) }
   }
 
   private static func places(of server: ClusterConfiguration.Server) -> [(String, HostPort)] {
