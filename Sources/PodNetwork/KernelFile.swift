@@ -1,9 +1,9 @@
 import Glibc
 
 /// Files of /proc and /sys, whose size is not known before they are read.
-enum KernelFile {
+public enum KernelFile {
   /// Nil where it can't be read.
-  static func read(_ path: String) -> [UInt8]? {
+  public static func read(_ path: String) -> [UInt8]? {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }

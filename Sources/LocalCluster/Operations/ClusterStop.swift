@@ -1,5 +1,6 @@
 import ClusterConfiguration
 import Foundation
+import PodNetwork
 
 /// Stops everything that `ClusterStart` started, also after its supervisor was killed.
 public struct ClusterStop: Sendable {
