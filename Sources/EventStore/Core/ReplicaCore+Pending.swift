@@ -69,7 +69,7 @@ extension ReplicaCore {
       for proposal in proposals.remove(requestID: requestID) {
         switch reason {
         case .noSpace:
-          complete(proposal, .failure(proposal.attempts > 1 ? Self.unknown : Self.noSpace))
+          complete(proposal, .failure(proposal.attempts > 1 ? unknown : noSpace))
         }
       }
     }
@@ -173,11 +173,18 @@ extension ReplicaCore {
   }
 
   /// The last attempt was refused, but an earlier one may have been appended.
-  private static var unknown: StoreError {
-    .unavailable("the leader's disk is full; whether this was written before is not known")
+  private var unknown: StoreError {
+    .unavailable("\(fullDisk) is full; whether this was written before is not known")
   }
 
-  static var noSpace: StoreError {
-    .noSpace("the leader's disk is full; free some space, nothing was written")
+  private var noSpace: StoreError {
+    .noSpace(
+      "\(fullDisk) is full, and nothing was written; free some space there, its log names the "
+        + "folder")
+  }
+
+  private var fullDisk: String {
+    let leader = raft.status.leader
+    return leader == 0 ? "the leader's disk" : "the disk of replica \(leader), which leads,"
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 /// A cluster.conf with as many servers as wanted, on free ports, and a home of its own.
@@ -103,11 +104,22 @@ final class RunningCluster: Sendable {
   @TaskLocal static var current: RunningCluster?
 
   let home: ServerHome
-  let processes: [ServerProcess]
+  private let running: Mutex<[ServerProcess]>
+
+  var processes: [ServerProcess] { running.withLock { $0 } }
 
   private init(_ home: ServerHome, _ processes: [ServerProcess]) {
     self.home = home
-    self.processes = processes
+    running = Mutex(processes)
+  }
+
+  /// Starts a server again, and waits until it is ready.
+  func restart(_ id: Int) async throws -> ServerProcess {
+    let process = try home.start(id)
+    running.withLock { $0[id - 1] = process }
+    try await process.printed("serving")
+    try await home.client(id).untilReady(process)
+    return process
   }
 
   static func start() async throws -> RunningCluster {

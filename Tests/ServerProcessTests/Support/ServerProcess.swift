@@ -48,10 +48,14 @@ final class ServerProcess: Sendable {
   private let state = Mutex(State())
 
   /// - Parameter launcher: a command that becomes the program, such as `nsenter …`.
-  init(
+  convenience init(
     _ arguments: [String], environment: [String: String] = [:], launcher: [String] = []
   ) throws {
-    let words = launcher + [try TaffrailBinary.path()] + arguments
+    try self.init(
+      command: launcher + [try TaffrailBinary.path()] + arguments, environment: environment)
+  }
+
+  init(command words: [String], environment: [String: String] = [:]) throws {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = words

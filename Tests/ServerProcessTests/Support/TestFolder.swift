@@ -14,7 +14,8 @@ final class TestFolder: Sendable {
 
   deinit { try? FileManager.default.removeItem(atPath: path) }
 
-  /// Every file below `folder` with its bytes, to see that nothing was touched.
+  /// Every file below `folder` with its bytes, to see that nothing was touched; `except` the files
+  /// that say which process holds the folder.
   static func contents(_ folder: String, except: Set<String> = []) -> [String: Data] {
     var found: [String: Data] = [:]
     for name in FileManager.default.enumerator(atPath: folder)?.compactMap({ $0 as? String }) ?? []
