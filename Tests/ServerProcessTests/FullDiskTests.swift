@@ -65,7 +65,7 @@ struct FullDiskTests {
       "nothing was written; free some space there, its log names the folder")
     #expect(
       server.process.output.contains("folder=\(data)/store")
-        && server.process.output.contains("the disk is almost full: no writes until there is space"),
+        && server.process.output.contains("full: no writes until there is space"),
       "\(server.process.output)")
     // Reads go on, and nothing that was acknowledged is lost.
     try await written.expectAll(from: server.client)

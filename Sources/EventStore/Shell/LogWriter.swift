@@ -174,7 +174,8 @@ final class LogWriter: @unchecked Sendable {
           logger.error(
             "the disk is full: no writes until there is space",
             metadata: [
-              "error": "\(error)"
+              "folder": "\(spaceGuard.path)",
+              "error": "\(error)",
             ])
         }
         if mailbox.isClosed { return false }
