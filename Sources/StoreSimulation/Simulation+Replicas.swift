@@ -221,7 +221,7 @@ extension Simulation {
       return "T\(message.term) \(message.body)"
     case .propose(let payloads): return "propose \(payloads.count)"
     case .refuse(let requestIDs, let reason): return "refuse \(requestIDs): \(reason)"
-    case .recoveryQuery, .recoveryAnswer, .stateRequest: return "\(message)"
+    case .recoveryQuery, .recoveryAnswer, .stateRequest, .stateHash: return "\(message)"
     }
   }
 }

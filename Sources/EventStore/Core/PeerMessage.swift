@@ -14,6 +14,8 @@ public enum PeerMessage: Sendable, Hashable {
   case recoveryAnswer(RecoveryAnswer)
   /// It asks for the state, as of `atLeast` or later.
   case stateRequest(atLeast: LogIndex)
+  /// The hash of the sender's state after entry `index`. See `StateComparison`.
+  case stateHash(index: LogIndex, hash: UInt64)
 }
 
 /// Why a leader refused forwarded transactions.

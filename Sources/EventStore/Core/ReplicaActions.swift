@@ -51,11 +51,15 @@ public struct ReplicaActions: Sendable {
   /// The newest membership in the log, where it is another one than before: whom to connect to.
   public var membership: Membership?
 
+  /// This replica's state is not that of the others, and must not be served any longer.
+  public var divergence: String?
+
   public init() {}
 
   public var isEmpty: Bool {
     messages.isEmpty && persist == nil && applied.isEmpty && completions.isEmpty
       && barriers.isEmpty && snapshotsNeeded.isEmpty && changes.isEmpty && membership == nil
+      && divergence == nil
   }
 }
 

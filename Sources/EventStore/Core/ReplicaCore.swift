@@ -59,6 +59,7 @@ public struct ReplicaCore: Sendable {
   var identifiers: SplitMix64
   var proposals = PendingProposals()
   var barriers = PendingBarriers()
+  var comparison: StateComparison
   var actions = ReplicaActions()
   /// The leader and term that unanswered proposals were last sent to.
   var sentTo: (leader: ReplicaID, term: Term) = (0, 0)
@@ -82,6 +83,8 @@ public struct ReplicaCore: Sendable {
     self.appliedTerm = appliedTerm
     appliedMembership = membership
     identifiers = SplitMix64(state: configuration.seed)
+    comparison = StateComparison(
+      id: configuration.raft.id, replicas: configuration.raft.peers)
     raft = RaftNode(
       configuration: configuration.raft, hardState: hardState, snapshotIndex: snapshotIndex,
       snapshotTerm: snapshotTerm, entries: entries, applied: applied, membership: membership)
@@ -97,6 +100,7 @@ public struct ReplicaCore: Sendable {
     raft.tick()
     expire()
     tickMembership()
+    if now % StateComparison.intervalTicks == 0, raft.status.role == .leader { comparison.begin() }
   }
 
   public mutating func receive(_ message: PeerMessage, from peer: ReplicaID) {
@@ -115,6 +119,7 @@ public struct ReplicaCore: Sendable {
     case .stateRequest(let atLeast):
       // Asked for again until it has come, so nothing is kept in mind here.
       if applied >= atLeast { actions.snapshotsNeeded.append(peer) }
+    case .stateHash(let index, let hash): comparison.heard(index, hash: hash, from: peer)
     case .recoveryAnswer: break
     }
   }
@@ -187,6 +192,7 @@ public struct ReplicaCore: Sendable {
     applied = index
     appliedTerm = term
     appliedMembership = membership ?? appliedMembership
+    comparison.restarted()
     completeRemembered()
     completeBarriers()
   }
@@ -217,6 +223,11 @@ public struct ReplicaCore: Sendable {
     }
     for entry in next.committed { apply(entry) }
     if let last = next.committed.last { raft.applied(to: last.index) }
+    actions.messages += comparison.takeMessages()
+    actions.divergence = comparison.takeDivergence().map {
+      "after entry \($0.index) the state's hash is \(String($0.own, radix: 16)), that of a "
+        + "majority \(String($0.others, radix: 16))"
+    }
     barriers.ready(next.reads)
     barriers.failed(next.failedReads)
     completeBarriers()
@@ -245,6 +256,7 @@ public struct ReplicaCore: Sendable {
       appliedMembership = membership
       completeChanges(entry, membership)
     }
+    comparison.applied(entry.index, hash: keyspace.stateHash)
     actions.applied.append(
       AppliedEntry(
         index: entry.index, term: entry.term, bytes: entry.payload.count,

@@ -202,7 +202,7 @@ extension PeerMessage {
     switch self {
     case .propose(let payloads): payloads.reduce(16) { $0 + $1.count + 8 }
     case .refuse(let requestIDs, _): 16 + requestIDs.count * 8
-    case .recoveryQuery, .recoveryAnswer, .stateRequest: 64
+    case .recoveryQuery, .recoveryAnswer, .stateRequest, .stateHash: 64
     case .raft(let message):
       if case .append(_, _, let entries, _) = message.body {
         entries.reduce(64) { $0 + $1.payload.count + 24 }

@@ -6,7 +6,7 @@ import Raft
 enum PeerMessageCodec {
   private enum Kind: UInt8 {
     case propose = 1
-    case refuse, recoveryQuery, recoveryAnswer, stateRequest
+    case refuse, recoveryQuery, recoveryAnswer, stateRequest, stateHash
     case preVote = 16
     case preVoteResponse, requestVote, voteResponse, append, appendResponse, heartbeat
     case heartbeatResponse, snapshot, readIndex, readIndexResponse, timeoutNow
@@ -33,6 +33,9 @@ enum PeerMessageCodec {
     case .stateRequest(let atLeast):
       buffer.writeKind(Kind.stateRequest.rawValue)
       buffer.writeInteger(atLeast)
+    case .stateHash(let index, let hash):
+      buffer.writeKind(Kind.stateHash.rawValue)
+      buffer.writeMultipleIntegers(index, hash)
     case .raft(let message): encode(message, into: &buffer)
     }
   }
@@ -110,6 +113,8 @@ enum PeerMessageCodec {
     case .recoveryQuery: return .recoveryQuery(nonce: try buffer.take())
     case .recoveryAnswer: return .recoveryAnswer(try recoveryAnswer(&buffer))
     case .stateRequest: return .stateRequest(atLeast: try buffer.takeNumber())
+    case .stateHash:
+      return .stateHash(index: try buffer.takeNumber(), hash: try buffer.take())
     default:
       let from: UInt64 = try buffer.take()
       let to: UInt64 = try buffer.take()
@@ -157,7 +162,7 @@ enum PeerMessageCodec {
     case .readIndexResponse:
       return .readIndexResponse(context: try buffer.take(), index: try buffer.takeNumber())
     case .timeoutNow: return .timeoutNow
-    case .propose, .refuse, .recoveryQuery, .recoveryAnswer, .stateRequest:
+    case .propose, .refuse, .recoveryQuery, .recoveryAnswer, .stateRequest, .stateHash:
       throw PeerFrameError("not a message of the consensus")
     }
   }

@@ -98,6 +98,12 @@ struct RecoveryRunner {
     do {
       try placeLog(snapshot)
       // Now the log may begin after the old state: a start here would ask for the state again.
+      if directory.stateDistrust != nil,
+        FileManager.default.fileExists(atPath: directory.projectionPath)
+      {
+        // For whoever wants to know how it came to differ.
+        _ = try Projection.moveAside(directory.projectionPath)
+      }
       try Projection.replace(directory.projectionPath, by: snapshot.path)
     } catch let error as ReplicaStartError {
       snapshot.answer(error.description)
@@ -106,6 +112,7 @@ struct RecoveryRunner {
       snapshot.answer("\(error)")
       throw ReplicaStartError("the state of a peer can't be put in place: \(error)")
     }
+    if directory.stateDistrust != nil { directory.trustState() }
     snapshot.answer(nil)
     logger.notice(
       "the replica is restored from a peer, and takes part again",

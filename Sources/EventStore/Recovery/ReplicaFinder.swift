@@ -21,6 +21,12 @@ struct ReplicaFinder {
     case .success(let opened): log = opened
     case .failure(let loss): return .lacking(loss.loss)
     }
+    if let distrust = directory.stateDistrust, !configuration.peers.isEmpty {
+      return .lacking(
+        ReplicaLoss(
+          need: .state(atLeast: max(1, log.base.index)),
+          reason: "its state was found to differ from its peers' (\(distrust))"))
+    }
     if !configuration.peers.isEmpty, configuration.emptyFolder == .asksPeers,
       log.lastIndex == 0, log.vote.term == 0, applied.index == 0
     {

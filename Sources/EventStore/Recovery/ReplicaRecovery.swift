@@ -97,7 +97,7 @@ public struct ReplicaRecovery: Sendable {
       if need == .everything, answer.standing != .new { need = .log(vote: nil, seenTerm: 0) }
       updateProof()
       return nudge(peer, answer)
-    case .raft, .propose, .refuse, .stateRequest: return []
+    case .raft, .propose, .refuse, .stateRequest, .stateHash: return []
     }
   }
 

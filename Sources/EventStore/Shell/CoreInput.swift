@@ -27,5 +27,7 @@ enum CoreInput: Sendable {
   case snapshotArrived(ArrivedSnapshot)
   /// The replica can't go on.
   case failed(String)
+  /// For tests: does something to the core.
+  case run(@Sendable (inout ReplicaCore) -> Void)
   case stop
 }

@@ -100,6 +100,7 @@ final class CoreRunner: @unchecked Sendable {
       core.snapshotSent(to: peer, index: index, succeeded: succeeded)
     case .snapshotArrived(let snapshot): install(snapshot)
     case .failed(let message): fail(message)
+    case .run(let body): body(&core)
     case .stop: stop()
     }
   }
@@ -246,6 +247,7 @@ final class CoreRunner: @unchecked Sendable {
       for peer in actions.snapshotsNeeded {
         sendSnapshot(to: peer)
       }
+      if let divergence = actions.divergence { quarantine(divergence) }
     }
     noticeLeadership()
   }
@@ -258,6 +260,15 @@ final class CoreRunner: @unchecked Sendable {
         "learners": "\(membership.learners)",
       ])
     surroundings.transport?.follow(membership)
+  }
+
+  /// The state is not what the others have: it must not be served, nor gone on from. The next start
+  /// gets it from them.
+  private func quarantine(_ divergence: String) {
+    if !surroundings.directory.distrustState(divergence) {
+      logger.error("can't note that the state is wrong", metadata: ["error": "\(errnoText())"])
+    }
+    fail("its state differs from that of its peers, and is made anew at the next start: \(divergence)")
   }
 
   private func sendSnapshot(to peer: ReplicaID) {

@@ -92,6 +92,28 @@ final class DataDirectory: Sendable {
     }
   }
 
+  // MARK: A state that is wrong
+
+  private var distrustPath: String { path + "/state-distrusted" }
+
+  /// Notes that the state on this disk differs from the peers'. False where it can't be written.
+  func distrustState(_ reason: String) -> Bool {
+    do { try writeDurably(reason + "\n", to: distrustPath) } catch { return false }
+    return true
+  }
+
+  /// Why the state is not to be used, if so.
+  var stateDistrust: String? {
+    (try? String(contentsOfFile: distrustPath, encoding: .utf8))?
+      .trimmingCharacters(in: .whitespacesAndNewlines)
+  }
+
+  /// The state is another one now.
+  func trustState() {
+    unlink(distrustPath)
+    _ = syncDirectory()
+  }
+
   // MARK: A peer's state on its way in
 
   private var installationPath: String { path + "/snapshot-installing" }
