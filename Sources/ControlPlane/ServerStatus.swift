@@ -36,6 +36,7 @@ public enum ServerStatus {
         }),
       "changing": .bool(status.membership.isJoint),
       "diskIsFull": .bool(status.diskIsFull),
+      "damage": .array(status.damage.map { .string($0) }),
       "peers": .array(
         status.peers.map { peer in
           .object([

@@ -19,6 +19,7 @@ public final class Replica: EventStore, Sendable {
   let hub: WatchHub
   let writer: LogWriter
   let projector: ProjectionWriter
+  let scrubber: SegmentScrubber
   let history: HistoryService
   let transport: PeerTransport?
   let runner: CoreRunner
@@ -48,6 +49,7 @@ public final class Replica: EventStore, Sendable {
     replica.history.start(hub: replica.hub)
     replica.writer.start()
     replica.runner.start()
+    replica.scrubber.start()
     replica.transport?.connect()
     if configuration.peers.isEmpty {
       do { _ = try await replica.barrier() } catch {
@@ -129,10 +131,14 @@ public final class Replica: EventStore, Sendable {
     writer = LogWriter(
       log: loaded.log, vote: loaded.log.vote, spaceGuard: SpaceGuard(directory: directory),
       statistics: statistics, logger: logger, send: { transport?.send($0) }, report: report)
+    let scrubber = SegmentScrubber(
+      path: directory.logPath, intervalMilliseconds: configuration.scrubIntervalMilliseconds,
+      writer: writer, logger: logger)
+    self.scrubber = scrubber
     runner = CoreRunner(
       core: loaded.core(configuration), mailbox: mailbox, configuration: configuration,
       surroundings: .init(
-        directory: directory, hub: hub, writer: writer, projector: projector,
+        directory: directory, hub: hub, writer: writer, projector: projector, scrubber: scrubber,
         statistics: statistics, transport: transport),
       logger: logger)
   }
@@ -191,6 +197,7 @@ public final class Replica: EventStore, Sendable {
     await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
       _ = WorkerThread(name: "stop") { [self] in
         runner.join()
+        scrubber.stop()
         writer.stop()
         history.stop()
         projector.stop(abandoning: abandoning)

@@ -81,6 +81,8 @@ public struct ReplicaConfiguration: Sendable {
   /// Ticks after which an unanswered write or barrier fails as unavailable.
   public var deadlineTicks: Int
   public var emptyFolder = EmptyFolder.asksPeers
+  /// Milliseconds between two readings of the log's old segments; 0: they are not read again.
+  public var scrubIntervalMilliseconds = 3_600_000
   /// Called on a thread of the replica with the port as soon as it listens for peers: before it
   /// has what it needs from them, if it needs something.
   public var onListening: (@Sendable (Int) -> Void)?

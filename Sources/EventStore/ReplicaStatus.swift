@@ -35,5 +35,7 @@ public struct ReplicaStatus: Sendable, Hashable {
   public var diskIsFull: Bool
   /// The newest in the log.
   public var membership: Membership
+  /// Segments of the log that were found damaged, and that the state on disk does not cover yet.
+  public var damage: [String]
   public var peers: [Peer]
 }

@@ -163,6 +163,43 @@ import Testing
     }
   }
 
+  @Test func damageIsFoundAndMadeUpForWhileTheReplicaRuns() async throws {
+    let directory = try TemporaryDirectory()
+    var configuration = ReplicaConfiguration(
+      clusterID: 7, id: 1, dataDirectory: directory.path + "/data",
+      retention: .init(milliseconds: 0, bytes: 0), logTailBytes: 4 << 20)
+    configuration.scrubIntervalMilliseconds = 20
+    let replica = try await Replica.start(configuration: configuration, logger: quietLogger())
+    var random = SystemRandomNumberGenerator()
+    func write(_ range: Range<Int>) async throws {
+      for number in range {
+        let noise = (0..<100).map { _ in String(random.next(), radix: 36) }.joined()
+        _ = try await replica.commit(put("k/\(number % 50)", noise))
+      }
+    }
+    try await write(0..<1_200)
+    let segments = try Self.segments(configuration.dataDirectory + "/log")
+    try #require(segments.count >= 2)
+    try Self.flip(segments[0], at: 0.7)
+    let damage = try await poll("the damage to be found") {
+      await replica.status()?.damage.first
+    }
+    #expect(damage.contains((segments[0] as NSString).lastPathComponent), "\(damage)")
+    // As soon as the state on disk is beyond it.
+    try await write(1_200..<2_100)
+    _ = try await poll("the segment to be set aside") {
+      FileManager.default.fileExists(atPath: segments[0] + ".damaged") ? true : nil
+    }
+    _ = try await poll("the finding to go") {
+      await replica.status()?.damage.isEmpty == true ? true : nil
+    }
+    let before = try #require(await replica.status())
+    await replica.shutdown()
+    let again = try await Replica.start(configuration: configuration, logger: quietLogger())
+    #expect(try #require(await again.status()).stateHash == before.stateHash)
+    await again.shutdown()
+  }
+
   @Test func aloneDamageIsRefusedAndNothingIsTouched() async throws {
     let directory = try TemporaryDirectory()
     let configuration = ReplicaConfiguration(

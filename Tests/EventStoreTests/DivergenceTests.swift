@@ -68,7 +68,8 @@ import Testing
     await cluster.kill(3)
     let rebuilt = try await cluster.start(3)
     _ = try await poll("a barrier") { try? await rebuilt.barrier() }
-    #expect(rebuilt.current().entries(prefix: Key("k/")).allSatisfy { $0.value == Array("right".utf8) })
+    #expect(
+      rebuilt.current().entries(prefix: Key("k/")).allSatisfy { $0.value == Array("right".utf8) })
     let statuses = try await cluster.converged()
     #expect(Set(statuses.map(\.stateHash)).count == 1)
     let files = try FileManager.default.contentsOfDirectory(

@@ -15,6 +15,7 @@ final class CoreRunner: @unchecked Sendable {
     var hub: WatchHub
     var writer: LogWriter
     var projector: ProjectionWriter
+    var scrubber: SegmentScrubber
     var statistics: ReplicaStatistics
     var transport: PeerTransport?
   }
@@ -268,7 +269,8 @@ final class CoreRunner: @unchecked Sendable {
     if !surroundings.directory.distrustState(divergence) {
       logger.error("can't note that the state is wrong", metadata: ["error": "\(errnoText())"])
     }
-    fail("its state differs from that of its peers, and is made anew at the next start: \(divergence)")
+    fail(
+      "its state differs from that of its peers, and is made anew at the next start: \(divergence)")
   }
 
   private func sendSnapshot(to peer: ReplicaID) {
@@ -319,6 +321,7 @@ final class CoreRunner: @unchecked Sendable {
       stateHash: core.keyspace.stateHash, keyCount: core.keyspace.count,
       stateBytes: core.keyspace.bytes, checkpoint: surroundings.statistics.checkpoint,
       diskIsFull: core.refusesProposals, membership: membership,
+      damage: surroundings.scrubber.problems,
       peers: membership.servers.filter { $0.id != configuration.id }.map { peer in
         let match = known[peer.id]?.match ?? 0
         return .init(

@@ -73,6 +73,34 @@ final class LogWriter: @unchecked Sendable {
     return problem.withLockedValue { $0 }
   }
 
+  /// Sets a damaged segment aside, and those before it, if the state on disk has all that they
+  /// hold; false where it does not yet.
+  func setAside(segment sequence: UInt64) -> Bool {
+    let done = DispatchSemaphore(value: 0)
+    let isAside = NIOLockedValueBox(false)
+    let isPosted = mailbox.post(
+      .run { writer in
+        if let writer {
+          let result = writer.setAsideNow(sequence)
+          isAside.withLockedValue { $0 = result }
+        }
+        done.signal()
+      })
+    if isPosted { done.wait() }
+    return isAside.withLockedValue { $0 }
+  }
+
+  private func setAsideNow(_ sequence: UInt64) -> Bool {
+    do {
+      let isAside = try log?.setAside(segment: sequence, coveredBy: statistics.durable) ?? false
+      updateStatistics()
+      return isAside
+    } catch {
+      logger.warning("a damaged segment can't be set aside", metadata: ["error": "\(error)"])
+      return false
+    }
+  }
+
   /// Waits until all that was posted before is durable; false where the log is lost.
   func flush() -> Bool {
     let done = DispatchSemaphore(value: 0)

@@ -62,6 +62,7 @@ final class ProjectionWriter: @unchecked Sendable {
     self.logger = logger
     self.report = report
     statistics.update(checkpoint: projection.meta.appliedIndex)
+    statistics.update(durable: projection.durableIndex)
   }
 
   func start() { thread = WorkerThread(name: "projection") { [self] in run() } }
@@ -183,6 +184,7 @@ final class ProjectionWriter: @unchecked Sendable {
       monitor.broadcast()
     }
     statistics.update(checkpoint: meta.appliedIndex)
+    statistics.update(durable: projection.durableIndex)
     // The log may forget only what would survive a loss of power here.
     report(.checkpointed(projection.durableIndex))
   }

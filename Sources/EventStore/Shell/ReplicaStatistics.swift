@@ -5,7 +5,9 @@ import Raft
 /// `@unchecked Sendable`: every access is under the monitor's lock.
 final class ReplicaStatistics: @unchecked Sendable {
   private let monitor = Monitor()
-  private var values = (logBytes: 0, logFirstIndex: LogIndex(0), checkpoint: LogIndex(0))
+  private var values = (
+    logBytes: 0, logFirstIndex: LogIndex(0), checkpoint: LogIndex(0), durable: LogIndex(0)
+  )
 
   var logBytes: Int { monitor.withLock { values.logBytes } }
   var logFirstIndex: LogIndex { monitor.withLock { values.logFirstIndex } }
@@ -17,6 +19,11 @@ final class ReplicaStatistics: @unchecked Sendable {
       values.logFirstIndex = logFirstIndex
     }
   }
+
+  /// The entry up to which the state on disk would survive a loss of power.
+  var durable: LogIndex { monitor.withLock { values.durable } }
+
+  func update(durable: LogIndex) { monitor.withLock { values.durable = durable } }
 
   func update(checkpoint: LogIndex) { monitor.withLock { values.checkpoint = checkpoint } }
 }
