@@ -18,6 +18,16 @@ public final class FileDisk: Disk {
   static let lockName = "lock"
   private static let maximumOpenFiles = 32
 
+  /// Asked before each call that changes something: the error number with which it is to fail,
+  /// for tests of what then happens.
+  package var failing: (@Sendable (_ operation: String, _ file: String) -> Int32?)?
+
+  private func inject(_ operation: String, _ file: String) throws(DiskError) {
+    guard let code = failing?(operation, file) else { return }
+    errno = code
+    throw Self.error(operation, file)
+  }
+
   public let path: String
   private let access: Access
   private var files: [String: OpenFile] = [:]
@@ -85,6 +95,7 @@ public final class FileDisk: Disk {
   }
 
   public func append(_ bytes: [UInt8], to name: String) throws(DiskError) {
+    try inject("write", name)
     var file = try open(name, create: true)
     var done = 0
     while done < bytes.count {
@@ -102,12 +113,14 @@ public final class FileDisk: Disk {
   }
 
   public func sync(_ name: String) throws(DiskError) {
+    try inject("sync", name)
     let file = try open(name, create: false)
     // Not retried after an interruption either: what it left is not known.
     if fdatasync(file.descriptor) != 0 { throw Self.error("sync", name) }
   }
 
   public func syncDirectory() throws(DiskError) {
+    try inject("sync", path)
     let descriptor = Self.retrying { openFile(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
     guard descriptor >= 0 else { throw Self.error("sync", path) }
     defer { close(descriptor) }
@@ -115,6 +128,7 @@ public final class FileDisk: Disk {
   }
 
   public func truncate(_ name: String, to size: Int) throws(DiskError) {
+    try inject("truncate", name)
     var file = try open(name, create: false)
     if Self.retrying({ ftruncate(file.descriptor, off_t(size)) }) != 0 {
       throw Self.error("truncate", name)
@@ -124,11 +138,13 @@ public final class FileDisk: Disk {
   }
 
   public func remove(_ name: String) throws(DiskError) {
+    try inject("remove", name)
     forget(name)
     if unlink("\(path)/\(name)") != 0 { throw Self.error("remove", name) }
   }
 
   public func rename(_ name: String, to target: String) throws(DiskError) {
+    try inject("rename", name)
     forget(name)
     forget(target)
     if renameFile("\(path)/\(name)", "\(path)/\(target)") != 0 {

@@ -53,6 +53,8 @@ public final class Replica: EventStore, Sendable {
     replica.transport?.connect()
     if configuration.peers.isEmpty {
       do { _ = try await replica.barrier() } catch {
+        // Its threads and its folder's lock must not stay behind.
+        await replica.shutdown()
         throw ReplicaStartError("the replica did not come up: \(error)")
       }
     }

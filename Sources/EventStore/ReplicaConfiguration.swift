@@ -83,6 +83,8 @@ public struct ReplicaConfiguration: Sendable {
   public var emptyFolder = EmptyFolder.asksPeers
   /// Milliseconds between two readings of the log's old segments; 0: they are not read again.
   public var scrubIntervalMilliseconds = 3_600_000
+  /// For tests: see `FileDisk.failing`.
+  var failingLogCalls: (@Sendable (_ operation: String, _ file: String) -> Int32?)?
   /// Called on a thread of the replica with the port as soon as it listens for peers: before it
   /// has what it needs from them, if it needs something.
   public var onListening: (@Sendable (Int) -> Void)?

@@ -66,6 +66,7 @@ struct ReplicaFinder {
     do {
       let disk: FileDisk
       do { disk = try FileDisk(path: directory.logPath) } catch { throw LogError.disk(error) }
+      disk.failing = configuration.failingLogCalls
       do throws(LogError) {
         return .success(note(try EventLog.open(disk: disk, options: options, reaching: reaching)))
       } catch {
