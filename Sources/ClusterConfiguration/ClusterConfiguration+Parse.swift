@@ -12,7 +12,7 @@ extension ClusterConfiguration {
   private static let expectedAddress = "HOST:PORT, such as 127.0.0.1:7443"
   private static let keys = [
     "name", "dataFolder", "servers", "endpointAddress", "podRange", "serviceRange",
-    "nodeNetwork", "logRetention", "nodes", "hollowNodes",
+    "nodeNetwork", "logRetention", "quota", "nodes", "hollowNodes",
   ]
 
   /// Reads the text of a configuration file. `path` only names it in messages.
@@ -71,6 +71,7 @@ extension ClusterConfiguration {
     }
     let ranges = readRanges(top, reader: &reader)
     let retention = readRetention(top, reader: &reader)
+    let quota = readQuota(top, reader: &reader)
     let nodes = readNodes(
       top, podRange: ranges?.pod, nodeNetwork: ranges?.node, reader: &reader)
     let hollow = reader.value(
@@ -82,7 +83,7 @@ extension ClusterConfiguration {
     return ClusterConfiguration(
       path: path, name: name.value, dataFolder: folder?.value, servers: servers,
       endpointAddress: endpoint.value, podRange: ranges.pod, serviceRange: ranges.service,
-      nodeNetwork: ranges.node, logRetention: retention, nodes: nodes,
+      nodeNetwork: ranges.node, logRetention: retention, quota: quota, nodes: nodes,
       hollowNodes: hollow?.value ?? 0,
       warnings: reader.warnings.map { $0.text(path: path) })
   }
@@ -177,6 +178,25 @@ extension ClusterConfiguration {
     if let time { retention.timeSeconds = time.value }
     if let bytes { retention.bytes = bytes.value }
     return retention
+  }
+
+  private static func readQuota(
+    _ top: ConfigurationReader.Section, reader: inout ConfigurationReader
+  ) -> Quota {
+    var quota = Quota()
+    guard let entry = top.entries["quota"],
+      let section = reader.section(
+        entry.value, path: entry.key, line: entry.line, allowed: ["objects", "bytes"])
+    else { return quota }
+    let objects = reader.value(
+      section, "objects", expected: "a number of at least 1000, or 0 for no bound", required: false
+    ) { text in Int(text).flatMap { $0 == 0 || $0 >= 1_000 ? $0 : nil } }
+    let bytes = reader.value(
+      section, "bytes", expected: "a size of at least 16MiB, such as 2GiB", required: false
+    ) { text in Quantity.bytes(text).flatMap { $0 >= 16 << 20 ? $0 : nil } }
+    if let objects { quota.objects = objects.value }
+    if let bytes { quota.bytes = bytes.value }
+    return quota
   }
 
   private static func describe(_ error: YamlError) -> (line: Int, message: String) {

@@ -24,6 +24,13 @@ public struct ClusterConfiguration: Sendable, Hashable {
     public var bytes: Int
   }
 
+  /// Beyond which nothing is added; 0: no bound.
+  public struct Quota: Sendable, Hashable {
+    public var objects = 0
+    /// Of the present objects and their keys.
+    public var bytes = 0
+  }
+
   /// The file it came from, as given.
   public var path: String
   public var name: String
@@ -36,6 +43,7 @@ public struct ClusterConfiguration: Sendable, Hashable {
   public var serviceRange: IPv4Range
   public var nodeNetwork: IPv4Range
   public var logRetention: LogRetention
+  public var quota = Quota()
   public var nodes: [Node]
   /// How many nodes to play without running containers.
   public var hollowNodes: Int

@@ -26,5 +26,7 @@ extension ReplicaConfiguration {
       retention: Retention(
         milliseconds: UInt64(configuration.logRetention.timeSeconds) * 1_000,
         bytes: UInt64(configuration.logRetention.bytes)))
+    maximumObjects = configuration.quota.objects
+    maximumStateBytes = configuration.quota.bytes
   }
 }

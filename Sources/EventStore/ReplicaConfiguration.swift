@@ -85,6 +85,9 @@ public struct ReplicaConfiguration: Sendable {
   public var scrubIntervalMilliseconds = 3_600_000
   /// For tests: see `FileDisk.failing`.
   var failingLogCalls: (@Sendable (_ operation: String, _ file: String) -> Int32?)?
+  /// Objects, and bytes of keys and objects, beyond which nothing is added; 0: no bound.
+  public var maximumObjects = 0
+  public var maximumStateBytes = 0
   /// Called on a thread of the replica with the port as soon as it listens for peers: before it
   /// has what it needs from them, if it needs something.
   public var onListening: (@Sendable (Int) -> Void)?

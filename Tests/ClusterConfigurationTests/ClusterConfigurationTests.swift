@@ -36,6 +36,7 @@ struct ClusterConfigurationTests {
               topology.kubernetes.io/zone: a
         dataFolder: /srv/x
         logRetention: {time: 1d12h, bytes: 512MiB}
+        quota: {objects: 5000, bytes: 1GiB}
         hollowNodes: 7
         """
     let configuration = try ClusterConfiguration.parse(yaml: yaml, path: "/etc/x/cluster.conf")
@@ -47,6 +48,8 @@ struct ClusterConfigurationTests {
     #expect(configuration.kubernetesServiceAddress.description == "10.96.0.1")
     #expect(configuration.dnsServiceAddress.description == "10.96.0.10")
     #expect(configuration.logRetention == .init(timeSeconds: 129_600, bytes: 512 << 20))
+    #expect(configuration.quota.objects == 5_000)
+    #expect(configuration.quota.bytes == 1 << 30)
     #expect(configuration.nodes.map(\.address.description) == ["172.29.66.11", "172.29.66.12"])
     // worker-2 named 10.244.1.0/24, so worker-1 gets the next one.
     #expect(configuration.nodes.map(\.podRange.description) == ["10.244.2.0/24", "10.244.1.0/24"])
@@ -124,6 +127,10 @@ struct ClusterConfigurationTests {
     (
       "name: test", "name: test\nlogRetention: {bytes: 99999999999GiB}",
       "c:2: logRetention.bytes: \"99999999999GiB\" is not allowed; expected a size"
+    ),
+    (
+      "name: test", "name: test\nquota: {objects: 7}",
+      "c:2: quota.objects: \"7\" is not allowed; expected a number of at least 1000"
     ),
     ("name: test", "name: test\nlogRetention: 7d", "c:2: logRetention: the value \"7d\" found"),
     ("name: test", "name: test\nname: again", "the key name stands here more than once"),

@@ -62,6 +62,29 @@ import Testing
     await replica.shutdown()
   }
 
+  @Test func quotasRefuseWhatAddsAndNothingElse() async throws {
+    var configuration = configuration()
+    configuration.maximumObjects = 3
+    configuration.maximumStateBytes = 100
+    let replica = try await Replica.start(configuration: configuration, logger: quietLogger())
+    for key in ["a", "b", "c"] { _ = try await replica.commit(put(key, "0123456789")) }
+    func refusal(_ transaction: Transaction) async -> String {
+      do throws(StoreError) { _ = try await replica.commit(transaction) } catch {
+        if case .noSpace(let reason) = error { return reason }
+      }
+      return ""
+    }
+    #expect(await refusal(put("d", "1")).contains("quota of 3 objects"))
+    #expect(
+      await refusal(put("a", String(repeating: "x", count: 90))).contains("quota of 100 bytes"))
+    _ = try await replica.commit(put("a", "1234"))
+    _ = try await replica.commit(put("a", String(repeating: "x", count: 60)))
+    _ = try await replica.commit(delete("b"))
+    _ = try await replica.commit(put("d", "1"))
+    #expect(replica.current().count(from: Key(""), to: nil) == 3)
+    await replica.shutdown()
+  }
+
   @Test func manyWritersAtOnce() async throws {
     let replica = try await start()
     try await withThrowingTaskGroup(of: Void.self) { group in

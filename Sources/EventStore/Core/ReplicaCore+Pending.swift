@@ -15,6 +15,10 @@ extension ReplicaCore {
         .init(id: id, result: .failure(.invalid(error.description))))
       return
     }
+    if let excess = quotaExcess(of: transaction) {
+      actions.completions.append(.init(id: id, result: .failure(.noSpace(excess))))
+      return
+    }
     let payload = TransactionCodec.encode(transaction)
     guard proposals.count < configuration.maximumPending,
       proposals.bytes + payload.count <= configuration.maximumPendingBytes
@@ -30,6 +34,35 @@ extension ReplicaCore {
       .init(
         id: id, requestID: transaction.requestID, payload: payload,
         deadline: now + configuration.deadlineTicks))
+  }
+
+  /// Why a transaction would take the state beyond its bounds. What makes it smaller, or leaves it
+  /// as large as it is, always passes: there must be a way back.
+  private func quotaExcess(of transaction: Transaction) -> String? {
+    let (maximumKeys, maximumBytes) = (configuration.maximumKeys, configuration.maximumBytes)
+    guard maximumKeys > 0 || maximumBytes > 0 else { return nil }
+    let state = keyspace.snapshot
+    var (keys, bytes) = (0, 0)
+    for mutation in transaction.mutations {
+      let present = state.get(mutation.key)
+      if let present {
+        keys -= 1
+        bytes -= present.key.bytes.count + present.value.count
+      }
+      if case .put(let key, let value, _) = mutation {
+        keys += 1
+        bytes += key.bytes.count + value.count
+      }
+    }
+    if maximumKeys > 0, keys > 0, keyspace.count + keys > maximumKeys {
+      return "the quota of \(maximumKeys) objects is reached; delete some, or raise quota.objects "
+        + "in cluster.conf"
+    }
+    if maximumBytes > 0, bytes > 0, keyspace.bytes + bytes > maximumBytes {
+      return "the quota of \(maximumBytes) bytes is reached (\(keyspace.bytes) are in use); delete "
+        + "objects, or raise quota.bytes in cluster.conf"
+    }
+    return nil
   }
 
   /// A local caller wants to know when all that is committed by now is applied here.
@@ -54,14 +87,15 @@ extension ReplicaCore {
       (try? TransactionCodec.decode(payload)).map { (payload, $0.requestID) }
     }
     guard !readable.isEmpty else { return }
-    if refusesProposals {
+    let refused = refusesProposals ? readable.filter { !Self.isDeletion($0.0) } : []
+    if !refused.isEmpty {
       actions.messages.append(
         OutgoingMessage(
-          to: peer, message: .refuse(requestIDs: readable.map(\.1), reason: .noSpace)))
-      return
+          to: peer, message: .refuse(requestIDs: refused.map(\.1), reason: .noSpace)))
     }
+    let taken = readable.filter { entry in !refused.contains { $0.1 == entry.1 } }.map(\.0)
     // Where the log is at its bound nothing is appended, and the follower asks again.
-    _ = raft.propose(readable.map(\.0))
+    if !taken.isEmpty { _ = raft.propose(taken) }
   }
 
   mutating func refused(_ requestIDs: [UInt64], reason: RefusalReason) {
@@ -96,11 +130,22 @@ extension ReplicaCore {
   }
 
   private mutating func propose(_ unsent: [PendingProposals.Proposal]) {
+    var unsent = unsent
     if refusesProposals {
-      refused(unsent.map(\.requestID), reason: .noSpace)
-    } else if raft.propose(unsent.map(\.payload)) == nil {
+      refused(unsent.filter { !Self.isDeletion($0.payload) }.map(\.requestID), reason: .noSpace)
+      unsent.removeAll { !Self.isDeletion($0.payload) }
+    }
+    if !unsent.isEmpty, raft.propose(unsent.map(\.payload)) == nil {
       // The log is at its bound; they go with the next tick.
       proposals.putBack(unsent)
+    }
+  }
+
+  /// Deletions go on while the disk counts as full: what is kept free is for them.
+  private static func isDeletion(_ payload: [UInt8]) -> Bool {
+    guard let transaction = try? TransactionCodec.decode(payload) else { return false }
+    return transaction.mutations.allSatisfy { mutation in
+      if case .delete = mutation { true } else { false }
     }
   }
 

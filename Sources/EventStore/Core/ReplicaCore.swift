@@ -22,6 +22,10 @@ public struct ReplicaCore: Sendable {
     public var maximumPending: Int
     /// Encoded bytes of unanswered proposals beyond which more are refused.
     public var maximumPendingBytes: Int
+    /// Keys, and bytes of keys and values, beyond which nothing is added; 0: no bound. What is on
+    /// its way may pass them by a little.
+    public var maximumKeys = 0
+    public var maximumBytes = 0
     /// Seeds the request ids given to transactions that have none. Must differ between two lives
     /// of a replica, or else ids repeat.
     public var seed: UInt64

@@ -25,11 +25,13 @@ struct LoadedReplica {
     // Request ids must differ from those of any former life.
     var random = SystemRandomNumberGenerator()
     let seed = random.next()
+    var core = ReplicaCore.Configuration(
+      raft: configuration.raft(seed: seed), deadlineTicks: configuration.deadlineTicks,
+      seed: seed, recordsMembership: !configuration.peers.isEmpty)
+    core.maximumKeys = configuration.maximumObjects
+    core.maximumBytes = configuration.maximumStateBytes
     return ReplicaCore(
-      configuration: .init(
-        raft: configuration.raft(seed: seed), deadlineTicks: configuration.deadlineTicks,
-        seed: seed,
-        recordsMembership: !configuration.peers.isEmpty),
+      configuration: core,
       hardState: hardState, snapshotIndex: base.index, snapshotTerm: base.term,
       entries: entries, applied: applied.index, appliedTerm: applied.term, keyspace: keyspace,
       membership: membership ?? configuration.firstMembership)
