@@ -77,7 +77,8 @@ import Testing
   @Test func withoutAMajorityWritesFailAsUnavailable() async throws {
     let cluster = try TestCluster { $0.deadlineTicks = 50 }
     let replicas = try await cluster.startAll()
-    _ = try await replicas[0].commit(put("a", "1"))
+    // The deadline is short; on a loaded machine the first election may take longer.
+    _ = try await commitThroughFailure(replicas[0], put("a", "1", requestID: 1))
     await cluster.kill(2)
     await cluster.kill(3)
     let error = await #expect(throws: StoreError.self) {

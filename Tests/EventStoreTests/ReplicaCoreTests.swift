@@ -171,6 +171,10 @@ private struct Cores {
       Issue.record("\(String(describing: cores.completions[other]))")
       return
     }
+    // What frees space is taken.
+    cores.input(other) { $0.propose(id: 9, transaction: delete("a")) }
+    #expect(
+      cores.completions[other]?.last == .init(id: 9, result: .success(.committed(revision: 0))))
     for each in [ReplicaID(1), 2] { cores.input(each) { $0.setRefusesProposals(false) } }
     cores.input(other) { $0.propose(id: 8, transaction: put("a", "1")) }
     #expect(
