@@ -109,6 +109,9 @@ public struct StoreRestore: Sendable {
     _ database: String, clusterID: UInt64, revision: Revision
   ) throws(ProjectionError) -> Int {
     let connection = try SQLiteConnection(path: database, mode: .readWrite)
+    // A backup of an earlier version has no such table; whoever belongs to the new cluster is told
+    // by its configuration.
+    try connection.execute(ProjectionSchema.createMembership)
     let found = try Projection.loadCurrent(connection)
     let state = KeyspaceState(
       restoring: found.entries, revision: revision, requests: found.requests)
@@ -119,6 +122,7 @@ public struct StoreRestore: Sendable {
         """
         DELETE FROM membership;
         DELETE FROM history WHERE id NOT IN (SELECT id FROM current);
+        DELETE FROM membership;
         UPDATE meta SET cluster = \(Int64(bitPattern: clusterID)), applied_index = 1,
           applied_term = 1, revision = \(revision), compacted_revision = \(revision),
           state_hash = \(Int64(bitPattern: state.stateHash));

@@ -26,6 +26,8 @@ public struct ReplicaCore: Sendable {
     /// its way may pass them by a little.
     public var maximumKeys = 0
     public var maximumBytes = 0
+    /// Whether a leader has the replicas compare their states, see `StateComparison`.
+    public var comparesStates = true
     /// Seeds the request ids given to transactions that have none. Must differ between two lives
     /// of a replica, or else ids repeat.
     public var seed: UInt64
@@ -88,7 +90,7 @@ public struct ReplicaCore: Sendable {
     appliedMembership = membership
     identifiers = SplitMix64(state: configuration.seed)
     comparison = StateComparison(
-      id: configuration.raft.id, replicas: configuration.raft.peers)
+      id: configuration.raft.id, replicas: membership?.voters ?? configuration.raft.peers)
     raft = RaftNode(
       configuration: configuration.raft, hardState: hardState, snapshotIndex: snapshotIndex,
       snapshotTerm: snapshotTerm, entries: entries, applied: applied, membership: membership)
@@ -104,7 +106,11 @@ public struct ReplicaCore: Sendable {
     raft.tick()
     expire()
     tickMembership()
-    if now % StateComparison.intervalTicks == 0, raft.status.role == .leader { comparison.begin() }
+    if configuration.comparesStates, now % StateComparison.intervalTicks == 0,
+      raft.status.role == .leader
+    {
+      comparison.begin()
+    }
   }
 
   public mutating func receive(_ message: PeerMessage, from peer: ReplicaID) {
@@ -196,6 +202,7 @@ public struct ReplicaCore: Sendable {
     applied = index
     appliedTerm = term
     appliedMembership = membership ?? appliedMembership
+    if let appliedMembership { comparison.follow(appliedMembership.voters) }
     comparison.restarted()
     completeRemembered()
     completeBarriers()
@@ -258,6 +265,7 @@ public struct ReplicaCore: Sendable {
     let membership = entry.kind == .membership ? Membership(encoded: entry.payload) : nil
     if let membership {
       appliedMembership = membership
+      comparison.follow(membership.voters)
       completeChanges(entry, membership)
     }
     comparison.applied(entry.index, hash: keyspace.stateHash)

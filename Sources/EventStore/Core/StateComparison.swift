@@ -29,8 +29,10 @@ struct StateComparison: Sendable {
     var isTold = false
   }
 
-  private let peers: [ReplicaID]
-  private let quorum: Int
+  private let id: ReplicaID
+  /// The voters but this one.
+  private var peers: [ReplicaID] = []
+  private var quorum = 1
   /// A ring: entry `index` stands at `index % rememberedEntries`.
   private var remembered: [(index: LogIndex, hash: UInt64)] = []
   private var comparisons: [Comparison] = []
@@ -39,6 +41,12 @@ struct StateComparison: Sendable {
   private var isDone = false
 
   init(id: ReplicaID, replicas: [ReplicaID]) {
+    self.id = id
+    follow(replicas)
+  }
+
+  /// The voters are others now.
+  mutating func follow(_ replicas: [ReplicaID]) {
     peers = replicas.filter { $0 != id }
     quorum = replicas.count / 2 + 1
   }
