@@ -46,7 +46,8 @@ extension ReplicaCore {
     do { next = try raft.membership.applying(change) } catch {
       return refuse(.invalid(error.description))
     }
-    if let reason = loss(next) { return refuse(.invalid(reason)) }
+    // Who can be reached changes from one moment to the next: the same request may do later.
+    if let reason = loss(next) { return refuse(.unavailable(reason)) }
     guard raft.canChangeMembership, let position = raft.propose(next) else {
       return refuse(.unavailable("another change of the members is under way; try again"))
     }
