@@ -48,7 +48,9 @@ public struct StoreBench: Sendable {
   }
 
   public func run(into report: inout BenchReport, progress: (String) -> Void) async throws {
-    let replica = try await Self.start(configuration, home, id: 1)
+    // Replicas without data begin together: the others must be there before this one starts.
+    try home.prepare()
+    try ClusterPKI.ensure(configuration: configuration, home: home)
     var followers: [Process] = []
     defer {
       for follower in followers { kill(follower.processIdentifier, SIGKILL) }
@@ -63,6 +65,7 @@ public struct StoreBench: Sendable {
       try process.run()
       followers.append(process)
     }
+    let replica = try await Self.start(configuration, home, id: 1)
     let deadline = ContinuousClock.now + .seconds(20)
     while true {
       if let status = await replica.status(), status.role == .leader,

@@ -103,9 +103,9 @@ enum StoppedFolder {
     try damaged.write(to: URL(fileURLWithPath: path))
     let verify = log("verify")
     verify.expect((segment as NSString).lastPathComponent, status: 1)
-    // The server doesn't touch it, and says what it found.
+    // The server doesn't touch it, says what it found, and waits for its peers until it is ended.
     let server = cluster.taffrail(
-      "server", "--config", cluster.configuration, "--id", "1", timeoutSeconds: 20)
+      "server", "--config", cluster.configuration, "--id", "1", timeoutSeconds: 10)
     #expect(server.status != 0, "\(server)")
     server.expect((segment as NSString).lastPathComponent, status: server.status)
     #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == damaged)
