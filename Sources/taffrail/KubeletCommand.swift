@@ -64,10 +64,10 @@ struct KubeletCommand: AsyncParsableCommand {
   func run() async throws {
     if let hollow {
       let client = try HTTPSClient(configuration: try KubeConfiguration.load(path: kubeconfig))
-      await HollowNodes(
+      let nodes = HollowNodes(
         client: client,
-        configuration: .init(count: hollow, namePrefix: namePrefix, address: address)
-      ).run()
+        configuration: .init(count: hollow, namePrefix: namePrefix, address: address))
+      try await Signals.untilStopped { await nodes.run() }
       return
     }
     guard let name, let root, let runtime, let podRange, let servingCert, let servingKey,
@@ -81,6 +81,6 @@ struct KubeletCommand: AsyncParsableCommand {
         servingCertificate: servingCert, servingKey: servingKey, clientAuthority: clientCa,
         port: port, labels: try labels(), clusterDNS: clusterDNS, clusterDomain: clusterDomain,
         cgroupRoot: cgroupRoot, maximumPods: maxPods))
-    try await kubelet.run()
+    try await Signals.untilStopped { try await kubelet.run() }
   }
 }

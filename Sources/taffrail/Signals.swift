@@ -24,6 +24,23 @@ enum Signals {
     withExtendedLifetime(sources) {}
   }
 
+  /// Runs `work`, cancels it when the process is told to stop, and ends the process when what is
+  /// cancelled has not ended `withinMilliseconds` later.
+  ///
+  /// - Throws: what `work` throws.
+  static func untilStopped(
+    withinMilliseconds: Int = 2_000, _ work: @escaping @Sendable () async throws -> Void
+  ) async throws {
+    let task = Task { try await work() }
+    Task.detached {
+      await waitForStop()
+      task.cancel()
+      try? await Task.sleep(for: .milliseconds(withinMilliseconds))
+      exit(0)
+    }
+    do { try await task.value } catch is CancellationError {}
+  }
+
   private final class Once: Sendable {
     private let lock = NSLock()
     nonisolated(unsafe) private var claimed = false  // Touched under the lock only.

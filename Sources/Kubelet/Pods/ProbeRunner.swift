@@ -80,7 +80,7 @@ struct ProbeRunner: Sendable {
       try? await channel.close()
       return Outcome(isSuccess: true, message: "")
     } catch {
-      return Outcome(isSuccess: false, message: "dial tcp \(host):\(port): \(error)")
+      return Outcome(isSuccess: false, message: "dial tcp \(host):\(port): \(ProbeFailure.text(error))")
     }
   }
 }
@@ -140,7 +140,7 @@ private struct HTTPProbe: Sendable {
     } catch {
       promise.fail(error)
       let url = "\(isTLS ? "https" : "http")://\(host):\(port)\(path)"
-      return .init(isSuccess: false, message: "Get \"\(url)\": \(error)")
+      return .init(isSuccess: false, message: "Get \"\(url)\": \(ProbeFailure.text(error))")
     }
   }
 }
