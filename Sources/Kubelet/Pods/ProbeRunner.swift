@@ -80,7 +80,8 @@ struct ProbeRunner: Sendable {
       try? await channel.close()
       return Outcome(isSuccess: true, message: "")
     } catch {
-      return Outcome(isSuccess: false, message: "dial tcp \(host):\(port): \(ProbeFailure.text(error))")
+      return Outcome(
+        isSuccess: false, message: "dial tcp \(host):\(port): \(ProbeFailure.text(error))")
     }
   }
 }
