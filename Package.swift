@@ -122,7 +122,7 @@ let package = Package(
       name: "ClusterTools",
       dependencies: [
         "ControlPlane", "ClusterConfiguration", "KubernetesClient", "KubernetesAPI", "JSONDocument",
-        "EventStore", "Keyspace", logging,
+        "EventStore", "Keyspace", nio, nioPosix, nioSSL, logging,
       ]),
     .executableTarget(
       name: "taffrail",

@@ -3,16 +3,18 @@ import ClusterConfiguration
 import ClusterTools
 import Foundation
 import JSONDocument
+import KubernetesClient
 import LogTools
 
 struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
     abstract:
-      "Measure a three-server cluster that is started for it: the store, the API, failover.",
+      "Measure the store, the API of one server and of three, and failover, all started for it.",
     subcommands: [Run.self, StoreReplica.self], defaultSubcommand: Run.self)
 
   enum Part: String, ExpressibleByArgument, CaseIterable { case store, api, all }
+  enum Servers: String, ExpressibleByArgument, CaseIterable { case one, three, both }
 
   struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -26,15 +28,28 @@ struct BenchCommand: AsyncParsableCommand {
     var failovers = 10
     @Option(help: "Seconds for each measurement of the store.")
     var seconds = 5
+    @Option(help: "Servers whose API is measured: one, three or both.")
+    var servers: Servers = .both
+    @Option(help: "Connections over which the 32 clients of the API are spread.")
+    var connections = 32
+    @Option(help: "Objects with which the start of one server is timed; 0: not.")
+    var objects = 100_000
+    @Option(help: "Informers that list and watch --informed-pods pods at one time, e.g. 1000.")
+    var informers = 0
+    @Option(help: "Pods for --informers.")
+    var informedPods = 20_000
     @Option(help: "Also write the figures here, as JSON.")
     var json: String?
 
     func validate() throws {
       guard (1...1_000_000).contains(pods), (0...1_000).contains(failovers),
-        (1...600).contains(seconds)
+        (1...600).contains(seconds), (1...1_000).contains(connections),
+        (0...10_000_000).contains(objects), (0...10_000).contains(informers),
+        (1...1_000_000).contains(informedPods)
       else {
         throw ValidationError(
-          "--pods is 1 to 1000000, --failovers 0 to 1000, --seconds 1 to 600")
+          "--pods and --informed-pods are 1 to 1000000, --failovers 0 to 1000, --seconds 1 to 600, "
+            + "--connections 1 to 1000, --objects 0 to 10000000, --informers 0 to 10000")
       }
     }
 
@@ -58,13 +73,25 @@ struct BenchCommand: AsyncParsableCommand {
           seconds: Double(seconds)
         ).run(into: &report, progress: progress)
       }
-      if part != .store {
+      if part != .store, servers != .three {
+        try await StandaloneBench(
+          binary: Self.binary, folder: home, pods: pods, connections: connections,
+          objects: objects, informers: informers, informedPods: informedPods
+        ).run(into: &report, progress: { progress($0) })
+      }
+      if part != .store, servers != .one {
         try Self.command("up", "--config", file)
         defer { try? Self.command("down", "--wipe", "--config", file) }
         let clients = try ClusterClients(
           configuration: configuration, home: clusterHome, userAgent: "taffrail-bench")
         defer { clients.shutDown() }
-        try await APIBench(clients: clients, pods: pods, failovers: failovers).run(
+        try await APIBench(
+          part: "three servers", kubeconfig: KubeConfiguration.load(path: clusterHome.kubeconfig),
+          servers: configuration.servers.map { ($0.apiAddress.host, $0.apiAddress.port) },
+          processes: await clients.status().replicas.compactMap { $0.pid.map(Int32.init) },
+          pods: pods, connections: connections
+        ).run(into: &report, progress: { progress($0) })
+        try await FailoverBench(clients: clients, failovers: failovers).run(
           into: &report, progress: { progress($0) })
       }
       print(ColumnText.render(header: ["PART", "MEASURE", "VALUE", "UNIT"], rows: report.cells))

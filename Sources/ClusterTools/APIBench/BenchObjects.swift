@@ -1,0 +1,124 @@
+import JSONDocument
+import NIOCore
+
+/// The objects that the measurements of the API write, as bytes.
+struct BenchObjects: Sendable {
+  var namespace: String
+
+  var podsPath: String { "/api/v1/namespaces/\(namespace)/pods" }
+  var configMapsPath: String { "/api/v1/namespaces/\(namespace)/configmaps" }
+
+  /// About 3.6 KB as it is served, like a pod of a Deployment after its node has reported; nobody
+  /// schedules it.
+  private static let podTail = JSONValue.object([
+    "schedulerName": "nobody", "restartPolicy": "Always", "terminationGracePeriodSeconds": 30,
+    "nodeSelector": ["kubernetes.io/os": "linux"],
+    "tolerations": [
+      [
+        "key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute",
+        "tolerationSeconds": 300,
+      ],
+      [
+        "key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute",
+        "tolerationSeconds": 300,
+      ],
+    ],
+    "volumes": [
+      ["name": "config", "configMap": ["name": "app-settings"]],
+      ["name": "scratch", "emptyDir": ["sizeLimit": "1Gi"]],
+    ],
+    "containers": [
+      [
+        "name": "app", "image": "registry.example.com/team/app:1.2.3",
+        "args": ["--listen=:8080", "--log-level=info", "--shards=16"],
+        "env": .array(
+          (0..<16).map { ["name": "SETTING_\($0)", "value": "a value of moderate length \($0)"] }),
+        "ports": [["containerPort": 8080, "name": "http"], ["containerPort": 9090, "name": "m"]],
+        "resources": [
+          "requests": ["cpu": "100m", "memory": "128Mi"], "limits": ["memory": "256Mi"],
+        ],
+        "livenessProbe": ["httpGet": ["path": "/healthz", "port": 8080], "periodSeconds": 20],
+        "readinessProbe": ["httpGet": ["path": "/readyz", "port": 8080], "periodSeconds": 5],
+        "volumeMounts": [
+          ["name": "config", "mountPath": "/etc/app", "readOnly": true],
+          ["name": "scratch", "mountPath": "/var/lib/app"],
+        ],
+      ],
+      [
+        "name": "proxy", "image": "registry.example.com/mesh/proxy:2.0.1",
+        "args": ["--admin-port=15000", "--drain-seconds=45"],
+        "env": [["name": "POD_NAME", "valueFrom": ["fieldRef": ["fieldPath": "metadata.name"]]]],
+        "resources": ["requests": ["cpu": "10m", "memory": "32Mi"]],
+      ],
+    ],
+  ]).text
+
+  func pod(_ number: Int) -> LoadRequest {
+    var body = ByteBuffer()
+    body.writeString(
+      #"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"pod-\#(number)","namespace":""#
+        + #"\#(namespace)","labels":{"app":"bench","pod-template-hash":"6d4f9c7b8d","shard":""#
+        + #"\#(number % 16)"},"annotations":{"example.com/description":"a pod that only exists "#
+        + #"to be measured","prometheus.io/scrape":"true"}},"spec":"#)
+    body.writeString(Self.podTail)
+    body.writeString("}")
+    return LoadRequest(
+      method: "POST", path: podsPath, contentType: "application/json", body: body)
+  }
+
+  func patch(_ number: Int, of pods: Int) -> LoadRequest {
+    LoadRequest(
+      method: "PATCH", path: "\(podsPath)/pod-\(number % pods)",
+      contentType: "application/strategic-merge-patch+json",
+      body: ByteBuffer(
+        string: #"{"metadata":{"annotations":{"example.com/round":"\#(number)"}}}"#))
+  }
+
+  func statusPatch(_ number: Int, of pods: Int) -> LoadRequest {
+    let conditions = ["PodScheduled", "Initialized", "ContainersReady", "Ready"].map {
+      #"{"type":"\#($0)","status":"True","lastTransitionTime":"2026-01-01T00:00:00Z"}"#
+    }.joined(separator: ",")
+    return LoadRequest(
+      method: "PATCH", path: "\(podsPath)/pod-\(number % pods)/status",
+      contentType: "application/strategic-merge-patch+json",
+      body: ByteBuffer(
+        string: #"{"status":{"phase":"Running","message":"round \#(number)","conditions":["#
+          + conditions + "]}}"))
+  }
+
+  func delete(_ number: Int) -> LoadRequest {
+    LoadRequest(method: "DELETE", path: "\(podsPath)/pod-\(number)")
+  }
+
+  func configMap(_ number: Int) -> LoadRequest {
+    LoadRequest(
+      method: "POST", path: configMapsPath, contentType: "application/json",
+      body: ByteBuffer(
+        string: #"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"map-\#(number)"},"#
+          + #""data":{"t":"0000000000000000"}}"#))
+  }
+
+  /// Carries the time at which it was sent.
+  func touch(_ number: Int, of count: Int, at nanoseconds: UInt64) -> LoadRequest {
+    LoadRequest(
+      method: "PATCH", path: "\(configMapsPath)/map-\(number % count)",
+      contentType: "application/merge-patch+json",
+      body: ByteBuffer(string: #"{"data":{"t":"\#(Self.digits(nanoseconds))"}}"#))
+  }
+
+  func touchPod(_ number: Int, of pods: Int, at nanoseconds: UInt64) -> LoadRequest {
+    LoadRequest(
+      method: "PATCH", path: "\(podsPath)/pod-\(number % pods)",
+      contentType: "application/merge-patch+json",
+      body: ByteBuffer(
+        string: #"{"metadata":{"annotations":{"t":"\#(Self.digits(nanoseconds))"}}}"#))
+  }
+
+  /// In JSON what stands before those digits.
+  static let marker = #""t":""#
+
+  private static func digits(_ nanoseconds: UInt64) -> String {
+    let text = String(nanoseconds)
+    return String(repeating: "0", count: max(0, 16 - text.count)) + text.suffix(16)
+  }
+}

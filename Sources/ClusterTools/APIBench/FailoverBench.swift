@@ -1,0 +1,30 @@
+/// Kills leaders under load, one after the other, and sums up how long writes paused; needs the
+/// supervisor that brings them back.
+public struct FailoverBench: Sendable {
+  public var clients: ClusterClients
+  public var failovers: Int
+
+  public init(clients: ClusterClients, failovers: Int) {
+    self.clients = clients
+    self.failovers = failovers
+  }
+
+  public func run(into report: inout BenchReport, progress: @escaping @Sendable (String) -> Void)
+    async throws
+  {
+    guard failovers > 0 else { return }
+    var milliseconds: [Double] = []
+    for round in 1...failovers {
+      progress("killing the leader, \(round) of \(failovers)")
+      let result = try await FailoverDrill(clients: clients).run { _ in }
+      guard result.violations.isEmpty else {
+        throw FailoverDrill.Failure(description: result.violations.joined(separator: "; "))
+      }
+      milliseconds.append(result.failoverMilliseconds)
+    }
+    report.add(
+      "failover", "SIGKILL to first write, median of \(failovers)",
+      LatencySummary.median(milliseconds), "ms")
+    report.add("failover", "the slowest", milliseconds.max() ?? 0, "ms")
+  }
+}
