@@ -196,7 +196,7 @@ let package = Package(
     .testTarget(
       name: "ServerProcessTests",
       dependencies: [
-        "taffrail", "JSONDocument", nio, nioPosix, nioSSL,
+        "taffrail", "JSONDocument", "KubernetesAPI", nio, nioPosix, nioSSL,
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
       ]),
     .testTarget(

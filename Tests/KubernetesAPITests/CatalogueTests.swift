@@ -53,7 +53,7 @@ import Testing
     #expect(containers.mergesInPatch)
     #expect(containers.listType == .map)
     #expect(containers.required)
-    #expect(containers.protobufNumber == 2)
+    #expect(containers.protobufPath == [2])
     let ports = try #require(
       catalogue.field(
         at: ["spec", "template", "spec", "containers", "ports"],

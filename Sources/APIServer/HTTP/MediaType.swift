@@ -31,7 +31,7 @@ extension String {
 
 /// In which form objects are answered.
 struct Representation: Sendable, Hashable {
-  enum Format: Sendable { case json, yaml }
+  enum Format: Sendable { case json, yaml, protobuf }
   enum Transform: String, Sendable {
     case none = ""
     case table = "Table"
@@ -41,20 +41,36 @@ struct Representation: Sendable, Hashable {
   var format = Format.json
   var transform = Transform.none
 
-  var contentType: String { format == .json ? "application/json" : "application/yaml" }
+  var contentType: String {
+    switch format {
+    case .json: "application/json"
+    case .yaml: "application/yaml"
+    case .protobuf: Self.protobufType
+    }
+  }
+
+  /// What a watch is answered with.
+  var streamContentType: String {
+    format == .json ? contentType : "\(contentType);stream=watch"
+  }
+
+  static let protobufType = "application/vnd.kubernetes.protobuf"
 
   static let acceptedTypes =
     "application/json, application/yaml, application/vnd.kubernetes.protobuf"
 
   /// Chooses among what the client accepts.
   ///
+  /// - Parameter hasProtobuf: whether the kind has a protobuf form.
   /// - Throws: 406 where nothing fits.
-  init(accept header: String?) throws(APIStatus) {
+  init(accept header: String?, hasProtobuf: Bool = true) throws(APIStatus) {
     guard let header, !header.trimmed.isEmpty else { return }
     for accepted in MediaType.list(header) {
       switch accepted.type {
       case "application/json", "application/*", "*/*": format = .json
       case "application/yaml": format = .yaml
+      case Self.protobufType where hasProtobuf && accepted.parameters["as"] != "Table":
+        format = .protobuf
       default: continue
       }
       switch accepted.parameters["as"] {
@@ -71,11 +87,15 @@ struct Representation: Sendable, Hashable {
       }
       return
     }
-    throw APIStatus(
-      code: 406, reason: "NotAcceptable",
-      message: "only the following media types are accepted: \(Self.acceptedTypes), "
-        + "application/json;as=Table;g=meta.k8s.io;v=v1")
+    throw .notAcceptable
   }
 
   init() {}
+}
+
+extension APIStatus {
+  static let notAcceptable = APIStatus(
+    code: 406, reason: "NotAcceptable",
+    message: "only the following media types are accepted: \(Representation.acceptedTypes), "
+      + "application/json;as=Table;g=meta.k8s.io;v=v1")
 }

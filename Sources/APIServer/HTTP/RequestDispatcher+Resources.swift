@@ -46,7 +46,9 @@ extension RequestDispatcher {
         throw .methodNotAllowed
       }
     }
-    let representation = try Representation(accept: request.headers.first(name: "accept"))
+    let representation = try Representation(
+      accept: request.headers.first(name: "accept"),
+      hasProtobuf: Catalogue.shared.type(resource.typeName) != nil)
     var call = ResourceCall(
       request: request, info: info, resource: resource, representation: representation,
       context: try context(request, user: user, impersonator: impersonator))

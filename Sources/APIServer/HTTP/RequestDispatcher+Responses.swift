@@ -13,29 +13,46 @@ extension RequestDispatcher {
       if call.representation.format == .json {
         return APIResponse(status: status, bytes: object.bytes)
       }
-      return encode(try object.value(), call.representation, status: status)
+      return try encode(try object.value(), call.representation, status: status)
     case .table:
       let table = table(
         [try object.value()], call, revision: String(object.revision), continueToken: "",
         remainingCount: nil)
-      return encode(table, call.representation, status: status)
+      return try encode(table, call.representation, status: status)
     case .partial:
-      return encode(Self.partial(try object.value()), call.representation, status: status)
+      return try encode(Self.partial(try object.value()), call.representation, status: status)
     }
   }
 
   func respond(_ value: JSONValue, _ call: ResourceCall, status: HTTPResponseStatus = .ok)
-    -> APIResponse
+    throws(APIStatus) -> APIResponse
   {
-    encode(value, call.representation, status: status)
+    try encode(value, call.representation, status: status)
   }
 
+  /// - Throws: 406 where the kind has no protobuf form, 500 where what is stored can't be put
+  ///   into it.
   func encode(
     _ value: JSONValue, _ representation: Representation, status: HTTPResponseStatus = .ok
-  ) -> APIResponse {
-    let bytes =
-      representation.format == .json ? value.serialized() : RequestBody.yamlBytes(of: value)
+  ) throws(APIStatus) -> APIResponse {
+    let bytes: [UInt8]
+    switch representation.format {
+    case .json: bytes = value.serialized()
+    case .yaml: bytes = RequestBody.yamlBytes(of: value)
+    case .protobuf: bytes = try Self.protobuf(value)
+    }
     return APIResponse(status: status, contentType: representation.contentType, bytes: bytes)
+  }
+
+  static func protobuf(_ value: JSONValue) throws(APIStatus) -> [UInt8] {
+    let bytes: [UInt8]?
+    do throws(ProtobufError) {
+      bytes = try ProtobufEncoder().encode(value)
+    } catch {
+      throw .internalError("the object can't be written as protobuf: \(error)")
+    }
+    guard let bytes else { throw .notAcceptable }
+    return bytes
   }
 
   /// Answers a deletion: the object where it is still there or the kind tells so, else a
@@ -53,7 +70,9 @@ extension RequestDispatcher {
       "kind": "Status", "apiVersion": "v1", "metadata": [:], "status": "Success",
       "details": details,
     ]
-    return encode(status, Representation())
+    var representation = call.representation
+    representation.transform = .none
+    return try encode(status, representation)
   }
 
   func respond(_ result: ListResult, _ call: ResourceCall) throws(APIStatus) -> APIResponse {
@@ -64,7 +83,7 @@ extension RequestDispatcher {
       let table = table(
         objects, call, revision: String(result.revision), continueToken: result.continueToken,
         remainingCount: result.remainingCount)
-      return encode(table, call.representation)
+      return try encode(table, call.representation)
     case .partial:
       var items: [JSONValue] = []
       for object in result.objects {
@@ -74,7 +93,7 @@ extension RequestDispatcher {
         "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
         "metadata": listMetadata(result), "items": .array(items),
       ]
-      return encode(list, call.representation)
+      return try encode(list, call.representation)
     case .none:
       let bytes = listBytes(result, call)
       if call.representation.format == .json { return APIResponse(bytes: bytes) }
@@ -84,7 +103,7 @@ extension RequestDispatcher {
       } catch {
         throw .internalError("the list can't be read: \(error)")
       }
-      return encode(value, call.representation)
+      return try encode(value, call.representation)
     }
   }
 

@@ -16,7 +16,7 @@ extension RequestDispatcher {
       try await registry.bind(
         namespace: call.info.namespace, name: binding.name, binding: binding,
         context: call.context)
-      return respond(Self.success, call, status: .created)
+      return try respond(Self.success, call, status: .created)
     }
     guard reviews.contains(kind) else { return nil }
     var review = try body(call)
@@ -56,7 +56,7 @@ extension RequestDispatcher {
       review["status"] = rulesStatus(user, namespace)
     default: review["status"] = tokenStatus(review)
     }
-    return respond(review, call, status: .created)
+    return try respond(review, call, status: .created)
   }
 
   static func describe(_ user: UserInfo) -> JSONValue {
@@ -184,7 +184,7 @@ extension RequestDispatcher {
       "token": .string(token),
       "expirationTimestamp": .string(WallClock.timestamp(seconds: expires)),
     ]
-    return respond(request, call, status: .created)
+    return try respond(request, call, status: .created)
   }
 
   private func boundObject(_ reference: JSONValue, _ call: ResourceCall) async throws(APIStatus)

@@ -47,14 +47,14 @@ extension RequestDispatcher {
     case "get":
       let object = try await registry.get(
         resource, namespace: call.namespace, name: info.name)
-      return respond(Scale.of(try object.value()), call)
+      return try respond(Scale.of(try object.value()), call)
     case "update":
       let scale = try RequestBody.parse(call.request, kind: "Scale").value
       let scaled = try await registry.scale(
         resource, namespace: call.namespace, name: info.name, context: call.context,
         verb: "update"
       ) { (_: JSONValue) throws(APIStatus) in scale }
-      return respond(Scale.of(try scaled.value()), call)
+      return try respond(Scale.of(try scaled.value()), call)
     case "patch":
       let patch = try patch(call.request)
       let scaled = try await registry.scale(
@@ -63,7 +63,7 @@ extension RequestDispatcher {
       ) { (current: JSONValue) throws(APIStatus) in
         try patch.apply(toScale: current)
       }
-      return respond(Scale.of(try scaled.value()), call)
+      return try respond(Scale.of(try scaled.value()), call)
     default: throw .methodNotAllowed
     }
   }
@@ -83,7 +83,7 @@ extension RequestDispatcher {
     try await registry.bind(
       namespace: call.info.namespace, name: call.info.name, binding: binding,
       context: call.context)
-    return respond(Self.success, call, status: .created)
+    return try respond(Self.success, call, status: .created)
   }
 
   static let success: JSONValue = [
@@ -97,6 +97,6 @@ extension RequestDispatcher {
     try await registry.evict(
       namespace: call.info.namespace, name: call.info.name, eviction: eviction,
       context: call.context)
-    return respond(Self.success, call, status: .created)
+    return try respond(Self.success, call, status: .created)
   }
 }

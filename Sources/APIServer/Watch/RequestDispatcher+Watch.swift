@@ -28,7 +28,7 @@ extension RequestDispatcher {
     if timeout <= 0 { timeout = Int64.random(in: 1800...3600) }
     let seconds = min(timeout, 24 * 3600)
     let dispatcher = self
-    return APIResponse(contentType: call.representation.contentType) { stream in
+    return APIResponse(contentType: call.representation.streamContentType) { stream in
       await dispatcher.run(call, request, timeoutSeconds: seconds, on: stream)
     }
   }
@@ -95,7 +95,7 @@ final class WatchSession: Sendable {
     case .initialEventsEnd(let revision):
       writeBookmark(revision, annotations: ["k8s.io/initial-events-end": "true"])
     case .failure(let status):
-      stream.write(frame(.error, bytes: encoded(status.object)))
+      if let bytes = encoded(status.object) { stream.write(frame(.error, bytes: bytes)) }
       stream.finish()
     }
   }
@@ -121,7 +121,7 @@ final class WatchSession: Sendable {
         [], call, revision: String(revision), continueToken: "", remainingCount: nil)
       object.set(metadata, at: "metadata")
     }
-    stream.write(frame(.bookmark, bytes: encoded(object)))
+    if let bytes = encoded(object) { stream.write(frame(.bookmark, bytes: bytes)) }
   }
 
   private func frame(_ change: WatchChange) -> ByteBuffer? {
@@ -152,12 +152,24 @@ final class WatchSession: Sendable {
       value = dispatcher.table(
         [value], call, revision: value.resourceVersion, continueToken: "", remainingCount: nil)
     }
-    return frame(change.kind, bytes: encoded(value))
+    guard let bytes = encoded(value) else {
+      // An event that can't be told must not be skipped in silence.
+      receive(.failure(.internalError("an object can't be written in the form asked for")))
+      return nil
+    }
+    return frame(change.kind, bytes: bytes)
   }
 
-  private func encoded(_ value: JSONValue) -> [UInt8] { value.serialized() }
+  private func encoded(_ value: JSONValue) -> [UInt8]? {
+    guard call.representation.format == .protobuf else { return value.serialized() }
+    return try? RequestDispatcher.protobuf(value)
+  }
 
   private func frame(_ kind: WatchEventKind, bytes: [UInt8]) -> ByteBuffer {
+    if call.representation.format == .protobuf {
+      return ByteBuffer(
+        bytes: ProtobufEncoder.watchFrame(type: kind.rawValue, object: bytes))
+    }
     var buffer = ByteBuffer()
     buffer.reserveCapacity(bytes.count + 40)
     buffer.writeString("{\"type\":\"\(kind.rawValue)\",\"object\":")

@@ -118,9 +118,12 @@ extension Catalogue {
     }
     for (position, cells) in pending where cells.count >= 5 && position >= 0 {
       var field = FieldInfo(
-        name: String(cells[1]), type: fieldType(cells[2], ids), protobufNumber: Int(cells[3]))
+        name: String(cells[1]), type: fieldType(cells[2], ids),
+        protobufPath: cells[3].split(separator: ".").compactMap { Int($0) })
       for marker in cells[4].split(separator: ";") { apply(marker, to: &field) }
       types[position].positions[field.name] = types[position].fields.count
+      types[position].protobuf.insert(
+        types[position].fields.count, at: field.protobufPath[...])
       types[position].fields.append(field)
     }
     return types

@@ -60,8 +60,10 @@ public struct FieldInfo: Sendable, Hashable {
   /// The member by which strategic merge patch pairs up list elements.
   public var mergeKey: String?
   public var defaultValue: JSONValue?
-  /// Nil where the field sits in an embedded message; see the protobuf tables.
-  public var protobufNumber: Int?
+  /// The protobuf numbers that lead to the field: none where protobuf doesn't carry it (`kind` and
+  /// `apiVersion` of an object), more than one where it sits in embedded messages, which JSON
+  /// writes flat.
+  public var protobufPath: [Int] = []
 
   public var mergesInPatch: Bool { patchStrategies.contains("merge") }
   public var replacesInPatch: Bool { patchStrategies.contains("replace") }
@@ -98,6 +100,7 @@ public struct TypeInfo: Sendable {
   public var kinds: [GroupVersionKind] = []
   public var fields: [FieldInfo] = []
   var positions: [String: Int] = [:]
+  var protobuf = ProtobufLayout()
 
   public func field(_ name: String) -> FieldInfo? { positions[name].map { fields[$0] } }
 

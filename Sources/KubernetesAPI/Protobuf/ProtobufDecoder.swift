@@ -2,32 +2,19 @@ import JSONDocument
 
 /// Turns objects that clients send in protobuf into the JSON form, by the catalogue's fields.
 ///
-/// Go writes fields that are no pointers even when they are zero. What is zero is left out here,
-/// but for the few optional fields where a written zero means something.
-public enum ProtobufDecoder {
-  /// The four bytes that begin every object in Kubernetes' protobuf encoding.
-  public static let magic: [UInt8] = [0x6B, 0x38, 0x73, 0x00]
-
-  static let maximumDepth = 64
-
-  /// Optional fields whose zero differs from their absence.
-  static let meaningfulZeros: Set<String> = [
-    "replicas", "revisionHistoryLimit", "terminationGracePeriodSeconds", "minReplicas",
-    "parallelism", "completions", "backoffLimit", "runAsUser", "runAsGroup", "fsGroup",
-    "automountServiceAccountToken", "enableServiceLinks", "runAsNonRoot", "suspend",
-    "allowPrivilegeEscalation", "allocateLoadBalancerNodePorts", "gracePeriodSeconds",
-    "blockOwnerDeletion", "controller", "activeDeadlineSeconds", "ttlSecondsAfterFinished",
-    "successfulJobsHistoryLimit", "failedJobsHistoryLimit", "maxUnavailable", "maxSurge",
-  ]
+/// What is zero is left out here, but for fields where a written zero means something
+/// (`ProtobufFacts.pointers`).
+public struct ProtobufDecoder {
+  let catalogue: Catalogue
 
   /// Reads the envelope (`runtime.Unknown`) and the object in it.
   public static func decode(_ bytes: [UInt8], catalogue: Catalogue = .shared) throws(ProtobufError)
     -> JSONValue
   {
-    guard bytes.starts(with: magic) else {
+    guard bytes.starts(with: ProtobufFacts.magic) else {
       throw ProtobufError("it does not begin with the mark of Kubernetes' protobuf encoding")
     }
-    var reader = ProtobufReader(bytes.dropFirst(magic.count))
+    var reader = ProtobufReader(bytes.dropFirst(ProtobufFacts.magic.count))
     var apiVersion = ""
     var kind = ""
     var raw: ArraySlice<UInt8> = []
@@ -45,59 +32,87 @@ public enum ProtobufDecoder {
       }
     }
     let parts = apiVersion.split(separator: "/", maxSplits: 1).map(String.init)
-    let group = parts.count == 2 ? parts[0] : ""
-    let version = parts.last ?? ""
-    guard let resource = catalogue.resource(group: group, version: version, kind: kind),
-      let type = catalogue.type(resource.typeName)
+    guard
+      let type = catalogue.type(
+        group: parts.count == 2 ? parts[0] : "", version: parts.last ?? "", kind: kind)
     else { throw ProtobufError("there is no kind \"\(kind)\" in version \"\(apiVersion)\"") }
     var object: JSONObject = ["kind": .string(kind), "apiVersion": .string(apiVersion)]
-    let body = try message(raw, type, catalogue, depth: 0).objectValue ?? [:]
-    for (key, value) in body { object[key] = value }
+    let decoder = ProtobufDecoder(catalogue: catalogue)
+    try decoder.read(raw, type.protobuf, type, into: &object, depth: 0)
     return .object(object)
   }
 
-  private static func message(
-    _ bytes: ArraySlice<UInt8>, _ type: TypeInfo, _ catalogue: Catalogue, depth: Int
-  ) throws(ProtobufError) -> JSONValue {
-    guard depth < maximumDepth else { throw ProtobufError("it is nested too deeply") }
-    if let special = type.special { return try self.special(bytes, special) }
+  private func message(_ bytes: ArraySlice<UInt8>, _ type: TypeInfo, depth: Int)
+    throws(ProtobufError) -> JSONValue
+  {
+    guard depth < ProtobufFacts.maximumDepth else {
+      throw ProtobufError("it is nested too deeply")
+    }
+    if let special = type.special { return try self.special(bytes, special, type, depth: depth) }
     var object = JSONObject()
+    try read(bytes, type.protobuf, type, into: &object, depth: depth)
+    return .object(object)
+  }
+
+  private func read(
+    _ bytes: ArraySlice<UInt8>, _ layout: ProtobufLayout, _ type: TypeInfo,
+    into object: inout JSONObject, depth: Int
+  ) throws(ProtobufError) {
     var reader = ProtobufReader(bytes)
     while let (number, value) = try reader.next() {
-      guard let field = type.fields.first(where: { $0.protobufNumber == number }) else {
-        if type.fields.contains(where: { $0.protobufNumber == nil }) {
-          throw ProtobufError(
-            "field \(number) of \(type.shortName) can't be read from protobuf yet; send JSON")
+      switch layout.members[number] {
+      // A field that this version doesn't know.
+      case nil: continue
+      case .embedded(let inner):
+        guard case .bytes(let bytes) = value else {
+          throw ProtobufError("field \(number) of \(type.shortName) is no message")
         }
-        continue
-      }
-      switch field.type {
-      case .list(let element):
-        var list = object[field.name]?.arrayValue ?? []
-        list.append(try self.value(value, element, catalogue, depth: depth))
-        object[field.name] = .array(list)
-      case .map(let element):
-        guard case .bytes(let entry) = value else { throw ProtobufError("a map is no message") }
-        var pair = ProtobufReader(entry)
-        var key = ""
-        var content: JSONValue?
-        while let (number, value) = try pair.next() {
-          if number == 1, case .bytes(let text) = value {
-            key = String(decoding: text, as: UTF8.self)
-          } else if number == 2 {
-            content = try self.value(value, element, catalogue, depth: depth)
-          }
-        }
-        var map = object[field.name]?.objectValue ?? [:]
-        map[key] = content ?? .string("")
-        object[field.name] = .object(map)
-      default:
-        let content = try self.value(value, field.type, catalogue, depth: depth)
-        if isZero(content), !meaningfulZeros.contains(field.name) { continue }
-        object[field.name] = content
+        try read(bytes, inner, type, into: &object, depth: depth)
+      case .field(let position):
+        try read(value, type.fields[position], type, into: &object, depth: depth)
       }
     }
-    return .object(object)
+  }
+
+  private func read(
+    _ value: ProtobufReader.Value, _ field: FieldInfo, _ type: TypeInfo,
+    into object: inout JSONObject, depth: Int
+  ) throws(ProtobufError) {
+    switch field.type {
+    case .list(let element):
+      var list = object[field.name]?.arrayValue ?? []
+      object[field.name] = nil
+      if case .bytes(let packed) = value, element.isNumeric {
+        var reader = ProtobufReader(packed)
+        while let number = try reader.packedNumber() {
+          list.append(try self.value(.varint(number), element, depth: depth))
+        }
+      } else {
+        list.append(try self.value(value, element, depth: depth))
+      }
+      object[field.name] = .array(list)
+    case .map(let element):
+      guard case .bytes(let entry) = value else { throw ProtobufError("a map is no message") }
+      var pair = ProtobufReader(entry)
+      var key = ""
+      var content: JSONValue?
+      while let (number, value) = try pair.next() {
+        if number == 1, case .bytes(let text) = value {
+          key = String(decoding: text, as: UTF8.self)
+        } else if number == 2 {
+          content = try self.value(value, element, depth: depth)
+        }
+      }
+      var map = object[field.name]?.objectValue ?? [:]
+      object[field.name] = nil
+      map[key] = content ?? .string("")
+      object[field.name] = .object(map)
+    default:
+      let content = try self.value(value, field.type, depth: depth)
+      if Self.isZero(content), !ProtobufFacts.isPointer(field, of: type) { return }
+      if content.isNull { return }
+      object[field.name] = content
+    }
   }
 
   private static func isZero(_ value: JSONValue) -> Bool {
@@ -108,48 +123,55 @@ public enum ProtobufDecoder {
     }
   }
 
-  private static func value(
-    _ value: ProtobufReader.Value, _ type: FieldType, _ catalogue: Catalogue, depth: Int
-  ) throws(ProtobufError) -> JSONValue {
+  private func value(_ value: ProtobufReader.Value, _ type: FieldType, depth: Int)
+    throws(ProtobufError) -> JSONValue
+  {
     switch (type, value) {
     case (.string, .bytes(let bytes)):
       guard let text = String(validating: bytes, as: UTF8.self) else {
         throw ProtobufError("a string is not valid UTF-8")
       }
       return .string(text)
-    case (.bytes, .bytes(let bytes)): return .string(Base64.encode(Array(bytes)))
+    case (.bytes, .bytes(let bytes)): return .string(Base64.encode(bytes))
     case (.boolean, .varint(let number)): return .bool(number != 0)
+    case (.integer(32), .varint(let number)):
+      return .int(Int64(Int32(truncatingIfNeeded: number)))
     case (.integer, .varint(let number)): return .int(Int64(bitPattern: number))
-    case (.number, .fixed64(let bits)): return .double(Double(bitPattern: bits))
+    case (.number, .fixed64(let bits)):
+      let number = Double(bitPattern: bits)
+      guard number.isFinite else { throw ProtobufError("a number is not finite") }
+      return .double(number)
     case (.type(let id), .bytes(let bytes)):
-      return try message(bytes, catalogue.types[id.index], catalogue, depth: depth + 1)
+      return try message(bytes, catalogue.type(id), depth: depth + 1)
     case (.list(let element), .bytes(let bytes)):
       // A map of lists holds messages with one repeated field.
       var list: [JSONValue] = []
       var reader = ProtobufReader(bytes)
       while let (_, value) = try reader.next() {
-        list.append(try self.value(value, element, catalogue, depth: depth + 1))
+        list.append(try self.value(value, element, depth: depth + 1))
       }
       return .array(list)
     default: throw ProtobufError("a field has the wrong wire type")
     }
   }
 
-  private static func special(_ bytes: ArraySlice<UInt8>, _ type: SpecialType)
-    throws(ProtobufError) -> JSONValue
-  {
+  private func special(
+    _ bytes: ArraySlice<UInt8>, _ special: SpecialType, _ type: TypeInfo, depth: Int
+  ) throws(ProtobufError) -> JSONValue {
     var numbers: [Int: Int64] = [:]
-    var texts: [Int: ArraySlice<UInt8>] = [:]
+    var texts: [Int: [ArraySlice<UInt8>]] = [:]
     var reader = ProtobufReader(bytes)
     while let (number, value) = try reader.next() {
       switch value {
       case .varint(let value): numbers[number] = Int64(bitPattern: value)
-      case .bytes(let bytes): texts[number] = bytes
+      case .bytes(let bytes): texts[number, default: []].append(bytes)
       default: break
       }
     }
-    func text(_ number: Int) -> String { String(decoding: texts[number] ?? [], as: UTF8.self) }
-    switch type {
+    func text(_ number: Int) -> String {
+      String(decoding: texts[number]?.last ?? [], as: UTF8.self)
+    }
+    switch special {
     case .quantity: return .string(text(1))
     case .time, .microTime:
       // The zero time is an empty message, or the first second of the year 1.
@@ -158,15 +180,52 @@ public enum ProtobufDecoder {
       }
       let microseconds = min(max((numbers[2] ?? 0) / 1_000, 0), 999_999)
       let time = Timestamp(microseconds: seconds * 1_000_000 + microseconds)
-      return .string(type == .time ? time.rfc3339() : time.rfc3339Micro())
-    case .intOrString: return numbers[1] == 1 ? .string(text(3)) : .int(numbers[2] ?? 0)
+      return .string(special == .time ? time.rfc3339() : time.rfc3339Micro())
+    case .intOrString:
+      return numbers[1] == 1
+        ? .string(text(3)) : .int(Int64(Int32(truncatingIfNeeded: numbers[2] ?? 0)))
     case .any, .anyObject:
-      guard let raw = texts[1], !raw.isEmpty else { return .null }
+      if let union = ProtobufFacts.Union(type), union != .json {
+        return try self.union(union, numbers, texts, depth: depth)
+      }
+      guard let raw = texts[1]?.last, !raw.isEmpty else { return .null }
       do throws(JSONError) {
         return try JSONValue(parsing: raw)
       } catch {
         throw ProtobufError("embedded JSON is malformed: \(error)")
       }
+    }
+  }
+
+  private func union(
+    _ union: ProtobufFacts.Union, _ numbers: [Int: Int64], _ texts: [Int: [ArraySlice<UInt8>]],
+    depth: Int
+  ) throws(ProtobufError) -> JSONValue {
+    guard let schema = ProtobufFacts.Union.schema(catalogue) else {
+      throw ProtobufError("schemas are not known")
+    }
+    let isBool = union == .orBool
+    if let single = texts[isBool ? 2 : 1]?.last {
+      return try message(single, schema, depth: depth + 1)
+    }
+    if isBool { return .bool((numbers[1] ?? 0) != 0) }
+    var list: [JSONValue] = []
+    for element in texts[2] ?? [] {
+      list.append(
+        union == .orArray
+          ? try message(element, schema, depth: depth + 1)
+          : .string(String(decoding: element, as: UTF8.self)))
+    }
+    return .array(list)
+  }
+}
+
+extension FieldType {
+  /// Whether lists of it may come packed.
+  var isNumeric: Bool {
+    switch self {
+    case .integer, .boolean: true
+    default: false
     }
   }
 }

@@ -29,6 +29,11 @@ struct ProtobufReader {
     }
   }
 
+  /// The next number of a packed list; nil at the end.
+  mutating func packedNumber() throws(ProtobufError) -> UInt64? {
+    rest.isEmpty ? nil : try varint()
+  }
+
   private mutating func take(_ count: Int) -> ArraySlice<UInt8> {
     let taken = rest.prefix(count)
     rest = rest.dropFirst(count)

@@ -39,8 +39,12 @@ struct ProtobufWriter {
   }
 
   mutating func message(_ content: ProtobufWriter, field number: Int) {
+    data(content.bytes, field: number)
+  }
+
+  mutating func data(_ content: [UInt8], field number: Int) {
     tag(number, wireType: 2)
-    varint(UInt64(content.bytes.count))
-    bytes.append(contentsOf: content.bytes)
+    varint(UInt64(content.count))
+    bytes.append(contentsOf: content)
   }
 }

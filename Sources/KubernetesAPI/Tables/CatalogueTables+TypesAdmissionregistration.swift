@@ -72,7 +72,7 @@ extension CatalogueTables {
 	apiVersion	string		
 	kind	string		
 	metadata	%m.v1.ObjectMeta	1	
-	webhooks	[]%admissionregistration.v1.MutatingWebhook		lmap;smerge;pname;kname
+	webhooks	[]%admissionregistration.v1.MutatingWebhook	2	lmap;smerge;pname;kname
 %admissionregistration.v1.MutatingWebhookConfigurationList	object	admissionregistration.k8s.io/v1/MutatingWebhookConfigurationList
 	apiVersion	string		
 	items	[]%admissionregistration.v1.MutatingWebhookConfiguration	2	!
@@ -83,12 +83,12 @@ extension CatalogueTables {
 	jsonPatch	%admissionregistration.v1.JSONPatch	4	
 	patchType	string	2	!;d""
 %admissionregistration.v1.NamedRuleWithOperations	object	
-	apiGroups	[]string		latomic
-	apiVersions	[]string		latomic
-	operations	[]string		latomic
+	apiGroups	[]string	2.2.1	latomic
+	apiVersions	[]string	2.2.2	latomic
+	operations	[]string	2.1	latomic
 	resourceNames	[]string	1	latomic
-	resources	[]string		latomic
-	scope	string		
+	resources	[]string	2.2.3	latomic
+	scope	string	2.2.4	
 %admissionregistration.v1.ParamKind	object	
 	apiVersion	string	1	
 	kind	string	2	
@@ -98,11 +98,11 @@ extension CatalogueTables {
 	parameterNotFoundAction	string	4	
 	selector	%m.v1.LabelSelector	3	
 %admissionregistration.v1.RuleWithOperations	object	
-	apiGroups	[]string		latomic
-	apiVersions	[]string		latomic
+	apiGroups	[]string	2.1	latomic
+	apiVersions	[]string	2.2	latomic
 	operations	[]string	1	latomic
-	resources	[]string		latomic
-	scope	string		
+	resources	[]string	2.3	latomic
+	scope	string	2.4	
 %admissionregistration.v1.ServiceReference	object	
 	name	string	2	!;d""
 	namespace	string	1	!;d""
@@ -164,20 +164,20 @@ extension CatalogueTables {
 	apiVersion	string		
 	kind	string		
 	metadata	%m.v1.ObjectMeta	1	
-	webhooks	[]%admissionregistration.v1.ValidatingWebhook		lmap;smerge;pname;kname
+	webhooks	[]%admissionregistration.v1.ValidatingWebhook	2	lmap;smerge;pname;kname
 %admissionregistration.v1.ValidatingWebhookConfigurationList	object	admissionregistration.k8s.io/v1/ValidatingWebhookConfigurationList
 	apiVersion	string		
 	items	[]%admissionregistration.v1.ValidatingWebhookConfiguration	2	!
 	kind	string		
 	metadata	%m.v1.ListMeta	1	
 %admissionregistration.v1.Validation	object	
-	expression	string		!;d""
+	expression	string	1	!;d""
 	message	string	2	
 	messageExpression	string	4	
 	reason	string	3	
 %admissionregistration.v1.Variable	object	
-	expression	string		!;d""
-	name	string		!;d""
+	expression	string	2	!;d""
+	name	string	1	!;d""
 %admissionregistration.v1.WebhookClientConfig	object	
 	caBundle	string:byte	2	
 	service	%admissionregistration.v1.ServiceReference	1	

@@ -5,144 +5,144 @@ extension CatalogueTables {
   /// Types of apiextensions-apiserver and their fields.
   static let typesApiextensionsApiserver: StaticString = #"""
 %x.v1.CustomResourceColumnDefinition	object	
-	description	string		
-	format	string		
-	jsonPath	string		!;d""
-	name	string		!;d""
-	priority	integer:int32		
-	type	string		!;d""
+	description	string	4	
+	format	string	3	
+	jsonPath	string	6	!;d""
+	name	string	1	!;d""
+	priority	integer:int32	5	
+	type	string	2	!;d""
 %x.v1.CustomResourceConversion	object	
-	strategy	string		!;d""
-	webhook	%x.v1.WebhookConversion		
+	strategy	string	1	!;d""
+	webhook	%x.v1.WebhookConversion	2	
 %x.v1.CustomResourceDefinition	object	apiextensions.k8s.io/v1/CustomResourceDefinition
 	apiVersion	string		
 	kind	string		
-	metadata	%m.v1.ObjectMeta		
-	spec	%x.v1.CustomResourceDefinitionSpec		!
-	status	%x.v1.CustomResourceDefinitionStatus		
+	metadata	%m.v1.ObjectMeta	1	
+	spec	%x.v1.CustomResourceDefinitionSpec	2	!
+	status	%x.v1.CustomResourceDefinitionStatus	3	
 %x.v1.CustomResourceDefinitionCondition	object	
-	lastTransitionTime	%m.v1.Time		
-	message	string		
-	observedGeneration	integer:int64		
-	reason	string		
-	status	string		!;d""
-	type	string		!;d""
+	lastTransitionTime	%m.v1.Time	3	
+	message	string	5	
+	observedGeneration	integer:int64	6	
+	reason	string	4	
+	status	string	2	!;d""
+	type	string	1	!;d""
 %x.v1.CustomResourceDefinitionList	object	apiextensions.k8s.io/v1/CustomResourceDefinitionList
 	apiVersion	string		
-	items	[]%x.v1.CustomResourceDefinition		!
+	items	[]%x.v1.CustomResourceDefinition	2	!
 	kind	string		
-	metadata	%m.v1.ListMeta		
+	metadata	%m.v1.ListMeta	1	
 %x.v1.CustomResourceDefinitionNames	object	
-	categories	[]string		latomic
-	kind	string		!;d""
-	listKind	string		
-	plural	string		!;d""
-	shortNames	[]string		latomic
-	singular	string		
+	categories	[]string	6	latomic
+	kind	string	4	!;d""
+	listKind	string	5	
+	plural	string	1	!;d""
+	shortNames	[]string	3	latomic
+	singular	string	2	
 %x.v1.CustomResourceDefinitionSpec	object	
-	conversion	%x.v1.CustomResourceConversion		
-	group	string		!;d""
-	names	%x.v1.CustomResourceDefinitionNames		!
-	preserveUnknownFields	boolean		
-	scope	string		!;d""
-	versions	[]%x.v1.CustomResourceDefinitionVersion		!;latomic
+	conversion	%x.v1.CustomResourceConversion	9	
+	group	string	1	!;d""
+	names	%x.v1.CustomResourceDefinitionNames	3	!
+	preserveUnknownFields	boolean	10	
+	scope	string	4	!;d""
+	versions	[]%x.v1.CustomResourceDefinitionVersion	7	!;latomic
 %x.v1.CustomResourceDefinitionStatus	object	
-	acceptedNames	%x.v1.CustomResourceDefinitionNames		
-	conditions	[]%x.v1.CustomResourceDefinitionCondition		lmap;ktype
-	observedGeneration	integer:int64		
-	storedVersions	[]string		latomic
+	acceptedNames	%x.v1.CustomResourceDefinitionNames	2	
+	conditions	[]%x.v1.CustomResourceDefinitionCondition	1	lmap;ktype
+	observedGeneration	integer:int64	4	
+	storedVersions	[]string	3	latomic
 %x.v1.CustomResourceDefinitionVersion	object	
-	additionalPrinterColumns	[]%x.v1.CustomResourceColumnDefinition		latomic
-	deprecated	boolean		
-	deprecationWarning	string		
-	name	string		!;d""
-	schema	%x.v1.CustomResourceValidation		
-	selectableFields	[]%x.v1.SelectableField		latomic
-	served	boolean		!;dfalse
-	storage	boolean		!;dfalse
-	subresources	%x.v1.CustomResourceSubresources		
+	additionalPrinterColumns	[]%x.v1.CustomResourceColumnDefinition	6	latomic
+	deprecated	boolean	7	
+	deprecationWarning	string	8	
+	name	string	1	!;d""
+	schema	%x.v1.CustomResourceValidation	4	
+	selectableFields	[]%x.v1.SelectableField	9	latomic
+	served	boolean	2	!;dfalse
+	storage	boolean	3	!;dfalse
+	subresources	%x.v1.CustomResourceSubresources	5	
 %x.v1.CustomResourceSubresourceScale	object	
-	labelSelectorPath	string		
-	specReplicasPath	string		!;d""
-	statusReplicasPath	string		!;d""
+	labelSelectorPath	string	3	
+	specReplicasPath	string	1	!;d""
+	statusReplicasPath	string	2	!;d""
 %x.v1.CustomResourceSubresourceStatus	object	
 %x.v1.CustomResourceSubresources	object	
-	scale	%x.v1.CustomResourceSubresourceScale		
-	status	%x.v1.CustomResourceSubresourceStatus		
+	scale	%x.v1.CustomResourceSubresourceScale	2	
+	status	%x.v1.CustomResourceSubresourceStatus	1	
 %x.v1.CustomResourceValidation	object	
-	openAPIV3Schema	%x.v1.JSONSchemaProps		
+	openAPIV3Schema	%x.v1.JSONSchemaProps	1	
 %x.v1.ExternalDocumentation	object	
-	description	string		
-	url	string		
+	description	string	1	
+	url	string	2	
 %x.v1.JSON		
 %x.v1.JSONSchemaProps	object	
-	$ref	string		
-	$schema	string		
-	additionalItems	%x.v1.JSONSchemaPropsOrBool		
-	additionalProperties	%x.v1.JSONSchemaPropsOrBool		
-	allOf	[]%x.v1.JSONSchemaProps		latomic
-	anyOf	[]%x.v1.JSONSchemaProps		latomic
-	default	%x.v1.JSON		
-	definitions	map:%x.v1.JSONSchemaProps		
-	dependencies	map:%x.v1.JSONSchemaPropsOrStringArray		
-	description	string		
-	enum	[]%x.v1.JSON		latomic
-	example	%x.v1.JSON		
-	exclusiveMaximum	boolean		
-	exclusiveMinimum	boolean		
-	externalDocs	%x.v1.ExternalDocumentation		
-	format	string		
-	id	string		
-	items	%x.v1.JSONSchemaPropsOrArray		
-	maxItems	integer:int64		
-	maxLength	integer:int64		
-	maxProperties	integer:int64		
-	maximum	number:double		
-	minItems	integer:int64		
-	minLength	integer:int64		
-	minProperties	integer:int64		
-	minimum	number:double		
-	multipleOf	number:double		
-	not	%x.v1.JSONSchemaProps		
-	nullable	boolean		
-	oneOf	[]%x.v1.JSONSchemaProps		latomic
-	pattern	string		
-	patternProperties	map:%x.v1.JSONSchemaProps		
-	properties	map:%x.v1.JSONSchemaProps		
-	required	[]string		latomic
-	title	string		
-	type	string		
-	uniqueItems	boolean		
-	x-kubernetes-embedded-resource	boolean		
-	x-kubernetes-int-or-string	boolean		
-	x-kubernetes-list-map-keys	[]string		latomic
-	x-kubernetes-list-type	string		
-	x-kubernetes-map-type	string		
-	x-kubernetes-preserve-unknown-fields	boolean		
-	x-kubernetes-validations	[]%x.v1.ValidationRule		lmap;smerge;prule;krule
+	$ref	string	3	
+	$schema	string	2	
+	additionalItems	%x.v1.JSONSchemaPropsOrBool	33	
+	additionalProperties	%x.v1.JSONSchemaPropsOrBool	30	
+	allOf	[]%x.v1.JSONSchemaProps	25	latomic
+	anyOf	[]%x.v1.JSONSchemaProps	27	latomic
+	default	%x.v1.JSON	8	
+	definitions	map:%x.v1.JSONSchemaProps	34	
+	dependencies	map:%x.v1.JSONSchemaPropsOrStringArray	32	
+	description	string	4	
+	enum	[]%x.v1.JSON	20	latomic
+	example	%x.v1.JSON	36	
+	exclusiveMaximum	boolean	10	
+	exclusiveMinimum	boolean	12	
+	externalDocs	%x.v1.ExternalDocumentation	35	
+	format	string	6	
+	id	string	1	
+	items	%x.v1.JSONSchemaPropsOrArray	24	
+	maxItems	integer:int64	16	
+	maxLength	integer:int64	13	
+	maxProperties	integer:int64	21	
+	maximum	number:double	9	
+	minItems	integer:int64	17	
+	minLength	integer:int64	14	
+	minProperties	integer:int64	22	
+	minimum	number:double	11	
+	multipleOf	number:double	19	
+	not	%x.v1.JSONSchemaProps	28	
+	nullable	boolean	37	
+	oneOf	[]%x.v1.JSONSchemaProps	26	latomic
+	pattern	string	15	
+	patternProperties	map:%x.v1.JSONSchemaProps	31	
+	properties	map:%x.v1.JSONSchemaProps	29	
+	required	[]string	23	latomic
+	title	string	7	
+	type	string	5	
+	uniqueItems	boolean	18	
+	x-kubernetes-embedded-resource	boolean	39	
+	x-kubernetes-int-or-string	boolean	40	
+	x-kubernetes-list-map-keys	[]string	41	latomic
+	x-kubernetes-list-type	string	42	
+	x-kubernetes-map-type	string	43	
+	x-kubernetes-preserve-unknown-fields	boolean	38	
+	x-kubernetes-validations	[]%x.v1.ValidationRule	44	lmap;smerge;prule;krule
 %x.v1.JSONSchemaPropsOrArray		
 %x.v1.JSONSchemaPropsOrBool		
 %x.v1.JSONSchemaPropsOrStringArray		
 %x.v1.SelectableField	object	
-	jsonPath	string		!;d""
+	jsonPath	string	1	!;d""
 %x.v1.ServiceReference	object	
-	name	string		!;d""
-	namespace	string		!;d""
-	path	string		
-	port	integer:int32		
+	name	string	2	!;d""
+	namespace	string	1	!;d""
+	path	string	3	
+	port	integer:int32	4	
 %x.v1.ValidationRule	object	
-	fieldPath	string		
-	message	string		
-	messageExpression	string		
-	optionalOldSelf	boolean		
-	reason	string		
-	rule	string		!;d""
+	fieldPath	string	5	
+	message	string	2	
+	messageExpression	string	3	
+	optionalOldSelf	boolean	6	
+	reason	string	4	
+	rule	string	1	!;d""
 %x.v1.WebhookClientConfig	object	
-	caBundle	string:byte		
-	service	%x.v1.ServiceReference		
-	url	string		
+	caBundle	string:byte	2	
+	service	%x.v1.ServiceReference	1	
+	url	string	3	
 %x.v1.WebhookConversion	object	
-	clientConfig	%x.v1.WebhookClientConfig		
-	conversionReviewVersions	[]string		!;latomic
+	clientConfig	%x.v1.WebhookClientConfig	2	
+	conversionReviewVersions	[]string	3	!;latomic
 """#
 }

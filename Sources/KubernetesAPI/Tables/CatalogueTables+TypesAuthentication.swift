@@ -8,7 +8,7 @@ extension CatalogueTables {
 	apiVersion	string	2	
 	kind	string	1	
 	name	string	3	
-	uid	string		
+	uid	string	4	
 %authentication.v1.SelfSubjectReview	object	authentication.k8s.io/v1/SelfSubjectReview
 	apiVersion	string		
 	kind	string		

@@ -115,11 +115,11 @@ extension CatalogueTables {
 	kind	string		
 	metadata	%m.v1.ObjectMeta	1	
 %core.v1.ConfigMapEnvSource	object	
-	name	string		d""
+	name	string	1.1	d""
 	optional	boolean	2	
 %core.v1.ConfigMapKeySelector	object	
 	key	string	2	!;d""
-	name	string		d""
+	name	string	1.1	d""
 	optional	boolean	3	
 %core.v1.ConfigMapList	object	/v1/ConfigMapList
 	apiVersion	string		
@@ -134,12 +134,12 @@ extension CatalogueTables {
 	uid	string	3	
 %core.v1.ConfigMapProjection	object	
 	items	[]%core.v1.KeyToPath	2	latomic
-	name	string		d""
+	name	string	1.1	d""
 	optional	boolean	4	
 %core.v1.ConfigMapVolumeSource	object	
 	defaultMode	integer:int32	3	
 	items	[]%core.v1.KeyToPath	2	latomic
-	name	string		d""
+	name	string	1.1	d""
 	optional	boolean	4	
 %core.v1.Container	object	
 	args	[]string	4	latomic
@@ -278,32 +278,32 @@ extension CatalogueTables {
 	resourceFieldRef	%core.v1.ResourceFieldSelector	2	
 	secretKeyRef	%core.v1.SecretKeySelector	4	
 %core.v1.EphemeralContainer	object	
-	args	[]string		latomic
-	command	[]string		latomic
-	env	[]%core.v1.EnvVar		lmap;smerge;pname;kname
-	envFrom	[]%core.v1.EnvFromSource		latomic
-	image	string		
-	imagePullPolicy	string		
-	lifecycle	%core.v1.Lifecycle		
-	livenessProbe	%core.v1.Probe		
-	name	string		!;d""
-	ports	[]%core.v1.ContainerPort		lmap;smerge;pcontainerPort;kcontainerPort,protocol
-	readinessProbe	%core.v1.Probe		
-	resizePolicy	[]%core.v1.ContainerResizePolicy		latomic
-	resources	%core.v1.ResourceRequirements		
-	restartPolicy	string		
-	restartPolicyRules	[]%core.v1.ContainerRestartRule		latomic
-	securityContext	%core.v1.SecurityContext		
-	startupProbe	%core.v1.Probe		
-	stdin	boolean		
-	stdinOnce	boolean		
+	args	[]string	1.4	latomic
+	command	[]string	1.3	latomic
+	env	[]%core.v1.EnvVar	1.7	lmap;smerge;pname;kname
+	envFrom	[]%core.v1.EnvFromSource	1.19	latomic
+	image	string	1.2	
+	imagePullPolicy	string	1.14	
+	lifecycle	%core.v1.Lifecycle	1.12	
+	livenessProbe	%core.v1.Probe	1.10	
+	name	string	1.1	!;d""
+	ports	[]%core.v1.ContainerPort	1.6	lmap;smerge;pcontainerPort;kcontainerPort,protocol
+	readinessProbe	%core.v1.Probe	1.11	
+	resizePolicy	[]%core.v1.ContainerResizePolicy	1.23	latomic
+	resources	%core.v1.ResourceRequirements	1.8	
+	restartPolicy	string	1.24	
+	restartPolicyRules	[]%core.v1.ContainerRestartRule	1.25	latomic
+	securityContext	%core.v1.SecurityContext	1.15	
+	startupProbe	%core.v1.Probe	1.22	
+	stdin	boolean	1.16	
+	stdinOnce	boolean	1.17	
 	targetContainerName	string	2	
-	terminationMessagePath	string		
-	terminationMessagePolicy	string		
-	tty	boolean		
-	volumeDevices	[]%core.v1.VolumeDevice		lmap;smerge;pdevicePath;kdevicePath
-	volumeMounts	[]%core.v1.VolumeMount		lmap;smerge;pmountPath;kmountPath
-	workingDir	string		
+	terminationMessagePath	string	1.13	
+	terminationMessagePolicy	string	1.20	
+	tty	boolean	1.18	
+	volumeDevices	[]%core.v1.VolumeDevice	1.21	lmap;smerge;pdevicePath;kdevicePath
+	volumeMounts	[]%core.v1.VolumeMount	1.9	lmap;smerge;pmountPath;kmountPath
+	workingDir	string	1.5	
 %core.v1.EphemeralVolumeSource	object	
 	volumeClaimTemplate	%core.v1.PersistentVolumeClaimTemplate	1	
 %core.v1.Event	object	/v1/Event

@@ -268,36 +268,36 @@ extension CatalogueTables {
 	metadata	%m.v1.ListMeta	1	
 %core.v1.PersistentVolumeSpec	object	
 	accessModes	[]string	3	latomic
-	awsElasticBlockStore	%core.v1.AWSElasticBlockStoreVolumeSource		
-	azureDisk	%core.v1.AzureDiskVolumeSource		
-	azureFile	%core.v1.AzureFilePersistentVolumeSource		
+	awsElasticBlockStore	%core.v1.AWSElasticBlockStoreVolumeSource	2.2	
+	azureDisk	%core.v1.AzureDiskVolumeSource	2.16	
+	azureFile	%core.v1.AzureFilePersistentVolumeSource	2.13	
 	capacity	map:%p.api.resource.Quantity	1	
-	cephfs	%core.v1.CephFSPersistentVolumeSource		
-	cinder	%core.v1.CinderPersistentVolumeSource		
+	cephfs	%core.v1.CephFSPersistentVolumeSource	2.9	
+	cinder	%core.v1.CinderPersistentVolumeSource	2.8	
 	claimRef	%core.v1.ObjectReference	4	mgranular
-	csi	%core.v1.CSIPersistentVolumeSource		
-	fc	%core.v1.FCVolumeSource		
-	flexVolume	%core.v1.FlexPersistentVolumeSource		
-	flocker	%core.v1.FlockerVolumeSource		
-	gcePersistentDisk	%core.v1.GCEPersistentDiskVolumeSource		
-	glusterfs	%core.v1.GlusterfsPersistentVolumeSource		
-	hostPath	%core.v1.HostPathVolumeSource		
-	iscsi	%core.v1.ISCSIPersistentVolumeSource		
-	local	%core.v1.LocalVolumeSource		
+	csi	%core.v1.CSIPersistentVolumeSource	2.22	
+	fc	%core.v1.FCVolumeSource	2.10	
+	flexVolume	%core.v1.FlexPersistentVolumeSource	2.12	
+	flocker	%core.v1.FlockerVolumeSource	2.11	
+	gcePersistentDisk	%core.v1.GCEPersistentDiskVolumeSource	2.1	
+	glusterfs	%core.v1.GlusterfsPersistentVolumeSource	2.4	
+	hostPath	%core.v1.HostPathVolumeSource	2.3	
+	iscsi	%core.v1.ISCSIPersistentVolumeSource	2.7	
+	local	%core.v1.LocalVolumeSource	2.20	
 	mountOptions	[]string	7	latomic
-	nfs	%core.v1.NFSVolumeSource		
+	nfs	%core.v1.NFSVolumeSource	2.5	
 	nodeAffinity	%core.v1.VolumeNodeAffinity	9	
 	persistentVolumeReclaimPolicy	string	5	
-	photonPersistentDisk	%core.v1.PhotonPersistentDiskVolumeSource		
-	portworxVolume	%core.v1.PortworxVolumeSource		
-	quobyte	%core.v1.QuobyteVolumeSource		
-	rbd	%core.v1.RBDPersistentVolumeSource		
-	scaleIO	%core.v1.ScaleIOPersistentVolumeSource		
+	photonPersistentDisk	%core.v1.PhotonPersistentDiskVolumeSource	2.17	
+	portworxVolume	%core.v1.PortworxVolumeSource	2.18	
+	quobyte	%core.v1.QuobyteVolumeSource	2.15	
+	rbd	%core.v1.RBDPersistentVolumeSource	2.6	
+	scaleIO	%core.v1.ScaleIOPersistentVolumeSource	2.19	
 	storageClassName	string	6	
-	storageos	%core.v1.StorageOSPersistentVolumeSource		
+	storageos	%core.v1.StorageOSPersistentVolumeSource	2.21	
 	volumeAttributesClassName	string	10	
 	volumeMode	string	8	
-	vsphereVolume	%core.v1.VsphereVirtualDiskVolumeSource		
+	vsphereVolume	%core.v1.VsphereVirtualDiskVolumeSource	2.14	
 %core.v1.PersistentVolumeStatus	object	
 	lastPhaseTransitionTime	%m.v1.Time	4	
 	message	string	2	

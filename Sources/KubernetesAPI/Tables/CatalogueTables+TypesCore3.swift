@@ -94,14 +94,14 @@ extension CatalogueTables {
 	preference	%core.v1.NodeSelectorTerm	2	!
 	weight	integer:int32	1	!;d0
 %core.v1.Probe	object	
-	exec	%core.v1.ExecAction		
+	exec	%core.v1.ExecAction	1.1	
 	failureThreshold	integer:int32	6	
-	grpc	%core.v1.GRPCAction		
-	httpGet	%core.v1.HTTPGetAction		
+	grpc	%core.v1.GRPCAction	1.4	
+	httpGet	%core.v1.HTTPGetAction	1.2	
 	initialDelaySeconds	integer:int32	2	
 	periodSeconds	integer:int32	4	
 	successThreshold	integer:int32	5	
-	tcpSocket	%core.v1.TCPSocketAction		
+	tcpSocket	%core.v1.TCPSocketAction	1.3	
 	terminationGracePeriodSeconds	integer:int64	7	
 	timeoutSeconds	integer:int32	3	
 %core.v1.ProjectedVolumeSource	object	
@@ -242,11 +242,11 @@ extension CatalogueTables {
 	stringData	map:string	4	
 	type	string	3	
 %core.v1.SecretEnvSource	object	
-	name	string		d""
+	name	string	1.1	d""
 	optional	boolean	2	
 %core.v1.SecretKeySelector	object	
 	key	string	2	!;d""
-	name	string		d""
+	name	string	1.1	d""
 	optional	boolean	3	
 %core.v1.SecretList	object	/v1/SecretList
 	apiVersion	string		
@@ -255,7 +255,7 @@ extension CatalogueTables {
 	metadata	%m.v1.ListMeta	1	
 %core.v1.SecretProjection	object	
 	items	[]%core.v1.KeyToPath	2	latomic
-	name	string		d""
+	name	string	1.1	d""
 	optional	boolean	4	
 %core.v1.SecretReference	object	
 	name	string	1	

@@ -5,37 +5,37 @@ extension CatalogueTables {
   /// Types of core and their fields.
   static let typesCore4: StaticString = #"""
 %core.v1.Volume	object	
-	awsElasticBlockStore	%core.v1.AWSElasticBlockStoreVolumeSource		
-	azureDisk	%core.v1.AzureDiskVolumeSource		
-	azureFile	%core.v1.AzureFileVolumeSource		
-	cephfs	%core.v1.CephFSVolumeSource		
-	cinder	%core.v1.CinderVolumeSource		
-	configMap	%core.v1.ConfigMapVolumeSource		
-	csi	%core.v1.CSIVolumeSource		
-	downwardAPI	%core.v1.DownwardAPIVolumeSource		
-	emptyDir	%core.v1.EmptyDirVolumeSource		
-	ephemeral	%core.v1.EphemeralVolumeSource		
-	fc	%core.v1.FCVolumeSource		
-	flexVolume	%core.v1.FlexVolumeSource		
-	flocker	%core.v1.FlockerVolumeSource		
-	gcePersistentDisk	%core.v1.GCEPersistentDiskVolumeSource		
-	gitRepo	%core.v1.GitRepoVolumeSource		
-	glusterfs	%core.v1.GlusterfsVolumeSource		
-	hostPath	%core.v1.HostPathVolumeSource		
-	image	%core.v1.ImageVolumeSource		
-	iscsi	%core.v1.ISCSIVolumeSource		
+	awsElasticBlockStore	%core.v1.AWSElasticBlockStoreVolumeSource	2.4	
+	azureDisk	%core.v1.AzureDiskVolumeSource	2.22	
+	azureFile	%core.v1.AzureFileVolumeSource	2.18	
+	cephfs	%core.v1.CephFSVolumeSource	2.14	
+	cinder	%core.v1.CinderVolumeSource	2.13	
+	configMap	%core.v1.ConfigMapVolumeSource	2.19	
+	csi	%core.v1.CSIVolumeSource	2.28	
+	downwardAPI	%core.v1.DownwardAPIVolumeSource	2.16	
+	emptyDir	%core.v1.EmptyDirVolumeSource	2.2	
+	ephemeral	%core.v1.EphemeralVolumeSource	2.29	
+	fc	%core.v1.FCVolumeSource	2.17	
+	flexVolume	%core.v1.FlexVolumeSource	2.12	
+	flocker	%core.v1.FlockerVolumeSource	2.15	
+	gcePersistentDisk	%core.v1.GCEPersistentDiskVolumeSource	2.3	
+	gitRepo	%core.v1.GitRepoVolumeSource	2.5	
+	glusterfs	%core.v1.GlusterfsVolumeSource	2.9	
+	hostPath	%core.v1.HostPathVolumeSource	2.1	
+	image	%core.v1.ImageVolumeSource	2.30	
+	iscsi	%core.v1.ISCSIVolumeSource	2.8	
 	name	string	1	!;d""
-	nfs	%core.v1.NFSVolumeSource		
-	persistentVolumeClaim	%core.v1.PersistentVolumeClaimVolumeSource		
-	photonPersistentDisk	%core.v1.PhotonPersistentDiskVolumeSource		
-	portworxVolume	%core.v1.PortworxVolumeSource		
-	projected	%core.v1.ProjectedVolumeSource		
-	quobyte	%core.v1.QuobyteVolumeSource		
-	rbd	%core.v1.RBDVolumeSource		
-	scaleIO	%core.v1.ScaleIOVolumeSource		
-	secret	%core.v1.SecretVolumeSource		
-	storageos	%core.v1.StorageOSVolumeSource		
-	vsphereVolume	%core.v1.VsphereVirtualDiskVolumeSource		
+	nfs	%core.v1.NFSVolumeSource	2.7	
+	persistentVolumeClaim	%core.v1.PersistentVolumeClaimVolumeSource	2.10	
+	photonPersistentDisk	%core.v1.PhotonPersistentDiskVolumeSource	2.23	
+	portworxVolume	%core.v1.PortworxVolumeSource	2.24	
+	projected	%core.v1.ProjectedVolumeSource	2.26	
+	quobyte	%core.v1.QuobyteVolumeSource	2.21	
+	rbd	%core.v1.RBDVolumeSource	2.11	
+	scaleIO	%core.v1.ScaleIOVolumeSource	2.25	
+	secret	%core.v1.SecretVolumeSource	2.6	
+	storageos	%core.v1.StorageOSVolumeSource	2.27	
+	vsphereVolume	%core.v1.VsphereVirtualDiskVolumeSource	2.20	
 %core.v1.VolumeDevice	object	
 	devicePath	string	2	!;d""
 	name	string	1	!;d""

@@ -7,33 +7,33 @@ extension CatalogueTables {
 %r.v1.APIService	object	apiregistration.k8s.io/v1/APIService
 	apiVersion	string		
 	kind	string		
-	metadata	%m.v1.ObjectMeta		
-	spec	%r.v1.APIServiceSpec		
-	status	%r.v1.APIServiceStatus		
+	metadata	%m.v1.ObjectMeta	1	
+	spec	%r.v1.APIServiceSpec	2	
+	status	%r.v1.APIServiceStatus	3	
 %r.v1.APIServiceCondition	object	
-	lastTransitionTime	%m.v1.Time		
-	message	string		
-	reason	string		
-	status	string		!;d""
-	type	string		!;d""
+	lastTransitionTime	%m.v1.Time	3	
+	message	string	5	
+	reason	string	4	
+	status	string	2	!;d""
+	type	string	1	!;d""
 %r.v1.APIServiceList	object	apiregistration.k8s.io/v1/APIServiceList
 	apiVersion	string		
-	items	[]%r.v1.APIService		!
+	items	[]%r.v1.APIService	2	!
 	kind	string		
-	metadata	%m.v1.ListMeta		
+	metadata	%m.v1.ListMeta	1	
 %r.v1.APIServiceSpec	object	
-	caBundle	string:byte		latomic
-	group	string		
-	groupPriorityMinimum	integer:int32		!;d0
-	insecureSkipTLSVerify	boolean		
-	service	%r.v1.ServiceReference		
-	version	string		
-	versionPriority	integer:int32		!;d0
+	caBundle	string:byte	5	latomic
+	group	string	2	
+	groupPriorityMinimum	integer:int32	7	!;d0
+	insecureSkipTLSVerify	boolean	4	
+	service	%r.v1.ServiceReference	1	
+	version	string	3	
+	versionPriority	integer:int32	8	!;d0
 %r.v1.APIServiceStatus	object	
-	conditions	[]%r.v1.APIServiceCondition		lmap;smerge;ptype;ktype
+	conditions	[]%r.v1.APIServiceCondition	1	lmap;smerge;ptype;ktype
 %r.v1.ServiceReference	object	
-	name	string		
-	namespace	string		
-	port	integer:int32		
+	name	string	2	
+	namespace	string	1	
+	port	integer:int32	3	
 """#
 }

@@ -45,7 +45,7 @@ extension CatalogueTables {
 	kind	string		
 	metadata	%m.v1.ListMeta	1	
 %networking.v1.IngressClassParametersReference	object	
-	apiGroup	string		
+	apiGroup	string	1	
 	kind	string	2	!;d""
 	name	string	3	!;d""
 	namespace	string	5	
@@ -70,7 +70,7 @@ extension CatalogueTables {
 	protocol	string	2	!;d""
 %networking.v1.IngressRule	object	
 	host	string	1	
-	http	%networking.v1.HTTPIngressRuleValue		
+	http	%networking.v1.HTTPIngressRuleValue	2.1	
 %networking.v1.IngressServiceBackend	object	
 	name	string	1	!;d""
 	port	%networking.v1.ServiceBackendPort	2	

@@ -48,7 +48,7 @@ extension CatalogueTables {
 	nodeSelector	%core.v1.NodeSelector	6	
 	taints	[]%resource.v1.DeviceTaint	8	latomic
 %resource.v1.DeviceAllocationConfiguration	object	
-	opaque	%resource.v1.OpaqueDeviceConfiguration		
+	opaque	%resource.v1.OpaqueDeviceConfiguration	3.1	
 	requests	[]string	2	latomic
 	source	string	1	!;d""
 %resource.v1.DeviceAllocationResult	object	
@@ -71,7 +71,7 @@ extension CatalogueTables {
 	constraints	[]%resource.v1.DeviceConstraint	2	latomic
 	requests	[]%resource.v1.DeviceRequest	1	latomic
 %resource.v1.DeviceClaimConfiguration	object	
-	opaque	%resource.v1.OpaqueDeviceConfiguration		
+	opaque	%resource.v1.OpaqueDeviceConfiguration	2.1	
 	requests	[]string	1	latomic
 %resource.v1.DeviceClass	object	resource.k8s.io/v1/DeviceClass
 	apiVersion	string		
@@ -79,7 +79,7 @@ extension CatalogueTables {
 	metadata	%m.v1.ObjectMeta	1	
 	spec	%resource.v1.DeviceClassSpec	2	!
 %resource.v1.DeviceClassConfiguration	object	
-	opaque	%resource.v1.OpaqueDeviceConfiguration		
+	opaque	%resource.v1.OpaqueDeviceConfiguration	1.1	
 %resource.v1.DeviceClassList	object	resource.k8s.io/v1/DeviceClassList
 	apiVersion	string		
 	items	[]%resource.v1.DeviceClass	2	!

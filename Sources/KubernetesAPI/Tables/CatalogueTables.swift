@@ -13,7 +13,7 @@ enum CatalogueTables {
   ]
 
   /// Every type: name, JSON type, kinds; below it, indented, its fields:
-  /// name, type, protobuf number, markers.
+  /// name, type, protobuf number (or the numbers that lead to it), markers.
   static let types: [StaticString] = [
     typesAdmissionregistration,
     typesApiextensionsApiserver,

@@ -6,20 +6,37 @@ import Testing
 struct Answer: Sendable, CustomStringConvertible {
   var status: Int
   var headers: String
-  var body: String
+  /// As it was sent; without the lengths of chunks.
+  var bytes: [UInt8]
 
+  var body: String { String(decoding: bytes, as: UTF8.self) }
   var json: JSONValue { (try? JSONValue(parsing: Array(body.utf8))) ?? .null }
   var description: String { "\(status)\n\(headers)\n\n\(body)" }
 
   /// Reads an HTTP/1.1 answer after which the connection was closed.
   init?(_ bytes: [UInt8]) {
-    let text = String(decoding: bytes, as: UTF8.self)
-    guard text.hasPrefix("HTTP/1.1 "), let status = Int(text.dropFirst(9).prefix(3)),
-      let end = text.range(of: "\r\n\r\n")
-    else { return nil }
+    guard let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) else { return nil }
+    headers = String(decoding: bytes[..<end.lowerBound], as: UTF8.self)
+    guard headers.hasPrefix("HTTP/1.1 "), let status = Int(headers.dropFirst(9).prefix(3)) else {
+      return nil
+    }
     self.status = status
-    headers = String(text[..<end.lowerBound])
-    body = String(text[end.upperBound...])
+    let body = Array(bytes[end.upperBound...])
+    let isChunked = headers.lowercased().contains("transfer-encoding: chunked")
+    self.bytes = isChunked ? Self.joined(body) : body
+  }
+
+  private static func joined(_ chunked: [UInt8]) -> [UInt8] {
+    var rest = chunked[...]
+    var result: [UInt8] = []
+    while let line = rest.firstRange(of: Array("\r\n".utf8)),
+      let count = Int(String(decoding: rest[..<line.lowerBound], as: UTF8.self), radix: 16),
+      count > 0
+    {
+      result += rest[line.upperBound...].prefix(count)
+      rest = rest[line.upperBound...].dropFirst(count + 2)
+    }
+    return result
   }
 
   /// Records a failure unless it is a Status with `code` and `reason` whose message contains all
@@ -47,11 +64,11 @@ struct APIClient: Sendable {
 
   func request(
     _ method: String, _ path: String, body: [UInt8] = [], contentType: String = "application/json",
-    headers: [String] = []
+    accept: String = "application/json", headers: [String] = []
   ) async throws -> Answer {
     var lines = [
       "\(method) \(path) HTTP/1.1", "Host: 127.0.0.1:\(port)", "Connection: close",
-      "User-Agent: taffrail-test/1", "Accept: application/json",
+      "User-Agent: taffrail-test/1", "Accept: \(accept)",
     ]
     if let token { lines.append("Authorization: Bearer \(token)") }
     if !body.isEmpty {
