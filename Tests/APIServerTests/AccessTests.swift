@@ -151,7 +151,9 @@ import Testing
       #expect(partial.json["kind"] == "PartialObjectMetadataList")
       let protobuf = try await admin.with("Accept", "application/vnd.kubernetes.protobuf")
         .get("/api/v1/namespaces")
-      #expect(protobuf.status == 406)
+      #expect(protobuf.status == 200)
+      #expect(
+        try await admin.with("Accept", "text/html").get("/api/v1/namespaces").status == 406)
     }
   }
 }

@@ -57,6 +57,10 @@ struct ProtobufTests {
     let json = try await client.request("GET", path, accept: table + ",application/json")
     #expect(json.json["kind"] == "IngressList")
 
+    let missing = try await client.request("GET", path + "/none", accept: Self.type)
+    #expect(missing.status == 404)
+    #expect(try ProtobufDecoder.decode(missing.bytes)["reason"] == "NotFound")
+
     let watched = try await client.request(
       "GET", path + "?watch=1&resourceVersion=0&timeoutSeconds=1", accept: Self.type)
     #expect(watched.headers.lowercased().contains("\(Self.type);stream=watch"))

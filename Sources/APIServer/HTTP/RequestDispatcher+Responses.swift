@@ -44,6 +44,22 @@ extension RequestDispatcher {
     return APIResponse(status: status, contentType: representation.contentType, bytes: bytes)
   }
 
+  /// A failure in the form that the client reads best: protobuf where it prefers that, else JSON.
+  func failure(_ status: APIStatus, _ request: APIRequest) -> APIResponse {
+    var response = APIResponse(status)
+    guard
+      let representation = try? Representation(accept: request.headers.first(name: "accept")),
+      representation.format == .protobuf, let bytes = try? Self.protobuf(status.object)
+    else { return response }
+    let headers = response.headers
+    response = APIResponse(
+      status: response.status, contentType: Representation.protobufType, bytes: bytes)
+    for (name, value) in headers where !response.headers.contains(name: name) {
+      response.headers.add(name: name, value: value)
+    }
+    return response
+  }
+
   static func protobuf(_ value: JSONValue) throws(APIStatus) -> [UInt8] {
     let bytes: [UInt8]?
     do throws(ProtobufError) {

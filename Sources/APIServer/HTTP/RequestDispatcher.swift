@@ -72,7 +72,7 @@ final class RequestDispatcher: Sendable {
       guard info.isResource else { return try await answerPath(request, info, user) }
       return try await answerResource(request, info, user: user, impersonator: impersonator)
     } catch {
-      return APIResponse(error)
+      return info.isResource ? failure(error, request) : APIResponse(error)
     }
   }
 
