@@ -16,9 +16,12 @@ package enum CRC32C {
     return tables
   }()
 
-  package static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+  /// - Parameter previous: the checksum of the bytes before these; 0: there are none.
+  package static func checksum(
+    _ bytes: UnsafeRawBufferPointer, continuing previous: UInt32 = 0
+  ) -> UInt32 {
     tables.withUnsafeBufferPointer { tables in
-      var crc: UInt32 = 0xFFFF_FFFF
+      var crc = previous ^ 0xFFFF_FFFF
       var offset = 0
       let count = bytes.count
       while count - offset >= 8 {

@@ -85,6 +85,8 @@ public struct ReplicaConfiguration: Sendable {
   public var scrubIntervalMilliseconds = 3_600_000
   /// For tests: see `FileDisk.failing`.
   var failingLogCalls: (@Sendable (_ operation: String, _ file: String) -> Int32?)?
+  /// For tests: whether the stream of a state breaks here, after that many received bytes.
+  var cutsSnapshot: (@Sendable (_ received: UInt64) -> Bool)?
   /// Objects, and bytes of keys and objects, beyond which nothing is added; 0: no bound.
   public var maximumObjects = 0
   public var maximumStateBytes = 0

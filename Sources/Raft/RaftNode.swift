@@ -84,6 +84,13 @@ public struct RaftNode: Sendable {
 
   func position(of peer: ReplicaID) -> Int? { peers.firstIndex(of: peer) }
 
+  /// The entry before the first that can be sent from memory: who is further behind needs the
+  /// state.
+  public var logBase: LogIndex { log.base }
+
+  /// Bytes of the entries in memory.
+  public var logBytes: Int { log.bytes }
+
   public var status: RaftStatus {
     var status = RaftStatus(
       id: id, role: role, term: term, leader: leader, commit: log.committed,

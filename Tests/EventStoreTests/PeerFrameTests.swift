@@ -26,7 +26,10 @@ import Testing
   static let frames: [PeerFrame] = [
     .hello(PeerHello(version: 1, clusterID: .max, from: 1, to: 2, purpose: .snapshot)), .welcome,
     .refusal("no"), .messages(messages),
-    .snapshotHeader(SnapshotHeader(leaderTerm: 1, index: 2, term: 3, byteCount: 4)),
+    .snapshotHeader(
+      SnapshotHeader(
+        leaderTerm: 1, identity: SnapshotIdentity(index: 2, term: 3, byteCount: 4, checksum: 5))),
+    .snapshotResume(offset: .max, checksum: 7), .snapshotStart(8), .snapshotTaken(9),
     .snapshotBlock(SnapshotBlock([1, 2, 3])), .snapshotEnd, .snapshotResult(""),
   ]
 

@@ -5,6 +5,7 @@ extension PeerFrame {
   private enum Kind: UInt8 {
     case hello = 1
     case welcome, refusal, messages, snapshotHeader, snapshotBlock, snapshotEnd, snapshotResult
+    case snapshotResume, snapshotStart, snapshotTaken
   }
 
   func encode(into buffer: inout ByteBuffer) {
@@ -27,7 +28,17 @@ extension PeerFrame {
     case .snapshotHeader(let header):
       buffer.writeKind(Kind.snapshotHeader.rawValue)
       buffer.writeMultipleIntegers(
-        header.leaderTerm, header.index, header.term, header.byteCount)
+        header.leaderTerm, header.identity.index, header.identity.term,
+        header.identity.byteCount, header.identity.checksum)
+    case .snapshotResume(let offset, let checksum):
+      buffer.writeKind(Kind.snapshotResume.rawValue)
+      buffer.writeMultipleIntegers(offset, checksum)
+    case .snapshotStart(let offset):
+      buffer.writeKind(Kind.snapshotStart.rawValue)
+      buffer.writeInteger(offset)
+    case .snapshotTaken(let offset):
+      buffer.writeKind(Kind.snapshotTaken.rawValue)
+      buffer.writeInteger(offset)
     case .snapshotBlock(let block):
       buffer.writeKind(Kind.snapshotBlock.rawValue)
       buffer.writeMultipleIntegers(UInt32(block.originalCount), block.checksum)
@@ -72,8 +83,14 @@ extension PeerFrame {
     case .snapshotHeader:
       return .snapshotHeader(
         SnapshotHeader(
-          leaderTerm: try buffer.take(), index: try buffer.take(), term: try buffer.take(),
-          byteCount: try buffer.take()))
+          leaderTerm: try buffer.take(),
+          identity: SnapshotIdentity(
+            index: try buffer.take(), term: try buffer.take(), byteCount: try buffer.take(),
+            checksum: try buffer.take())))
+    case .snapshotResume:
+      return .snapshotResume(offset: try buffer.take(), checksum: try buffer.take())
+    case .snapshotStart: return .snapshotStart(try buffer.take())
+    case .snapshotTaken: return .snapshotTaken(try buffer.take())
     case .snapshotBlock:
       let count: UInt32 = try buffer.take()
       return .snapshotBlock(

@@ -20,10 +20,7 @@ struct PeerHello: Sendable, Hashable {
 struct SnapshotHeader: Sendable, Hashable {
   /// In which the sender leads.
   var leaderTerm: Term
-  /// The log entry whose state it is.
-  var index: LogIndex
-  var term: Term
-  var byteCount: UInt64
+  var identity: SnapshotIdentity
 }
 
 /// What travels between replicas: four bytes of length (big-endian), one byte of kind, a body.
@@ -34,14 +31,20 @@ enum PeerFrame: Sendable, Hashable {
   case refusal(String)
   case messages([PeerMessage])
   case snapshotHeader(SnapshotHeader)
+  /// The receiver has the first bytes of that state from an interrupted stream, and their checksum.
+  case snapshotResume(offset: UInt64, checksum: UInt32)
+  /// From where on the sender sends: after what the receiver has, or 0.
+  case snapshotStart(UInt64)
   case snapshotBlock(SnapshotBlock)
+  /// The receiver has written that many of the state's bytes.
+  case snapshotTaken(UInt64)
   /// All blocks were sent.
   case snapshotEnd
   /// Empty: installed; else why not.
   case snapshotResult(String)
 
   /// Raise with every change that an older replica would misread.
-  static let protocolVersion: UInt16 = 2
+  static let protocolVersion: UInt16 = 3
   /// "TFRL" followed by "PEER".
   static let magic: UInt64 = 0x5446_524C_5045_4552
   static let maximumBytes = 64 << 20

@@ -42,7 +42,7 @@ final class PeerServerHandler: ChannelInboundHandler {
       greet(context, hello)
     case (.messages(let peer), .messages(let messages)): transport.received(messages, from: peer)
     case (.snapshot(let stream), .snapshotHeader), (.snapshot(let stream), .snapshotBlock),
-      (.snapshot(let stream), .snapshotEnd):
+      (.snapshot(let stream), .snapshotEnd), (.snapshot(let stream), .snapshotStart):
       stream.receive(frame)
     case (.closed, _): break
     default:

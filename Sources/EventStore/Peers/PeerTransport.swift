@@ -31,7 +31,7 @@ final class PeerTransport: @unchecked Sendable {
   private var server: (any Channel)?
   private var accepted: [ObjectIdentifier: any Channel] = [:]
   private var isClosed = false
-  private let snapshots: SnapshotExchange
+  let snapshots: SnapshotExchange
   private let shuttingDown = NIOLockedValueBox(false)
 
   init(
@@ -204,8 +204,8 @@ final class PeerTransport: @unchecked Sendable {
   // MARK: States
 
   /// Streams this replica's state to a peer that lags too far behind.
-  func sendSnapshot(to peer: ReplicaID, leaderTerm: Term) {
-    snapshots.send(to: peer, leaderTerm: leaderTerm, over: self)
+  func sendSnapshot(to peer: ReplicaID, leaderTerm: Term, oldest: LogIndex) {
+    snapshots.send(to: peer, leaderTerm: leaderTerm, oldest: oldest, over: self)
   }
 
   // MARK: End

@@ -40,7 +40,7 @@ struct ReplicaGround: Sendable {
   ) throws(ReplicaStartError) -> PeerTransport? {
     guard !configuration.peers.isEmpty, let files = configuration.tls else { return nil }
     let snapshots = SnapshotExchange(
-      directory: directory, logger: logger,
+      directory: directory, logger: logger, isCut: configuration.cutsSnapshot,
       makeCopy: { path in
         unlink(path)
         try Projection.snapshot(of: directory.projectionPath, to: path)

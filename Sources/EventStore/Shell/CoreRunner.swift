@@ -275,7 +275,8 @@ final class CoreRunner: @unchecked Sendable {
 
   private func sendSnapshot(to peer: ReplicaID) {
     logger.notice("a peer lags too far behind and needs the state", metadata: ["peer": "\(peer)"])
-    surroundings.transport?.sendSnapshot(to: peer, leaderTerm: core.raft.status.term)
+    surroundings.transport?.sendSnapshot(
+      to: peer, leaderTerm: core.raft.status.term, oldest: core.raft.logBase)
   }
 
   private func publish(_ applied: [AppliedEntry]) {

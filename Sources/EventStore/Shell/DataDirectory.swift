@@ -53,10 +53,17 @@ final class DataDirectory: Sendable {
     }
   }
 
-  /// States on their way when the process ended.
+  /// States on their way when the process ended, but for those that can be gone on with.
   private func removeLeftovers() {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-    for name in names where name.hasPrefix("snapshot.") { unlink(path + "/" + name) }
+    var kept: Set<String> = []
+    for name in names where name.hasPrefix("snapshot.") && !name.hasSuffix("-about") {
+      let file = SnapshotFile(path: path + "/" + name)
+      if file.identity != nil, !file.isStale() { kept.formUnion([name, name + "-about"]) }
+    }
+    for name in names where name.hasPrefix("snapshot.") && !kept.contains(name) {
+      unlink(path + "/" + name)
+    }
   }
 
   // MARK: A new log in place of a damaged one

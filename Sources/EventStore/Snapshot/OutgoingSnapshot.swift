@@ -3,80 +3,101 @@ import NIOCore
 import Raft
 
 /// One state on its way to a peer: read, compressed and sent block by block, so that memory
-/// holds one block only. Runs on a thread of its own, which blocks.
+/// holds some blocks only. Runs on a thread of its own, which blocks.
 struct OutgoingSnapshot {
-  struct Problem: Error, CustomStringConvertible { var description: String }
+  enum Problem: Error, CustomStringConvertible {
+    /// It can be gone on with.
+    case interrupted(String)
+    /// The peer won't have this state.
+    case refused(String)
 
-  var peer: ReplicaID
-  var path: String
-  var leaderTerm: Term
-  var index: LogIndex
-  var term: Term
-
-  /// Returns once the peer has installed it; how many bytes it had.
-  func send(over transport: PeerTransport) throws -> UInt64 {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw Problem(description: "can't open \(path): \(errnoText())") }
-    defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else {
-      throw Problem(description: "can't read \(path): \(errnoText())")
-    }
-    let byteCount = UInt64(max(0, status.st_size))
-    guard let address = try transport.address(of: peer).wait() else {
-      throw Problem(description: "\(peer) is no peer")
-    }
-    let answered = transport.eventLoop.makePromise(of: String.self)
-    let channel: any Channel
-    do {
-      channel = try transport.dialer.dial(
-        peer: peer, host: address.host, port: address.port, purpose: .snapshot,
-        frames: { frame in
-          if case .snapshotResult(let problem) = frame { answered.succeed(problem) }
-        }
-      ).wait()
-    } catch {
-      answered.fail(error)
-      throw error
-    }
-    channel.closeFuture.whenComplete { _ in answered.fail(ChannelError.eof) }
-    defer { channel.close(promise: nil) }
-    try write(
-      .snapshotHeader(
-        SnapshotHeader(leaderTerm: leaderTerm, index: index, term: term, byteCount: byteCount)),
-      to: channel)
-    while let block = try read(descriptor) { try write(.snapshotBlock(block), to: channel) }
-    try write(.snapshotEnd, to: channel)
-    let timeout = transport.eventLoop.scheduleTask(in: .minutes(5)) {
-      answered.fail(Problem(description: "the peer did not install the state in time"))
-    }
-    defer { timeout.cancel() }
-    let problem = try answered.futureResult.wait()
-    guard problem.isEmpty else {
-      throw Problem(description: "the peer did not take it: \(problem)")
-    }
-    return byteCount
-  }
-
-  private func write(_ frame: PeerFrame, to channel: any Channel) throws {
-    var buffer = channel.allocator.buffer(capacity: SnapshotBlock.maximumBytes + 64)
-    frame.encode(into: &buffer)
-    try channel.writeAndFlush(buffer).wait()
-  }
-
-  private func read(_ descriptor: Int32) throws -> SnapshotBlock? {
-    var failed = false
-    let bytes = [UInt8](unsafeUninitializedCapacity: SnapshotBlock.maximumBytes) { buffer, done in
-      while done < SnapshotBlock.maximumBytes {
-        let result = Foundation.read(
-          descriptor, buffer.baseAddress.map { $0 + done }, SnapshotBlock.maximumBytes - done)
-        if result < 0, errno == EINTR { continue }
-        if result < 0 { failed = true }
-        if result <= 0 { break }
-        done += result
+    var description: String {
+      switch self {
+      case .interrupted(let reason): reason
+      case .refused(let reason): "the peer did not take it: \(reason)"
       }
     }
-    if failed { throw Problem(description: "can't read \(path): \(errnoText())") }
-    return bytes.isEmpty ? nil : SnapshotBlock(bytes)
+  }
+
+  /// How long the peer may be silent while it receives, and while it installs.
+  private static let silenceNanoseconds: UInt64 = 20_000_000_000
+  private static let installationNanoseconds: UInt64 = 300_000_000_000
+
+  var peer: ReplicaID
+  var file: SnapshotFile
+  var leaderTerm: Term
+  var identity: SnapshotIdentity
+  /// Told what the peer has, each time it says so; and at first how much of it it had before.
+  var progress: (OutgoingTransfer) -> Void
+
+  private enum Heard: Sendable {
+    case frame(PeerFrame)
+    case closed
+  }
+
+  /// Returns once the peer has installed it.
+  func send(over transport: PeerTransport) throws -> OutgoingTransfer {
+    let descriptor = open(file.path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      throw Problem.interrupted("can't open \(file.path): \(errnoText())")
+    }
+    defer { close(descriptor) }
+    guard let address = try transport.address(of: peer).wait() else {
+      throw Problem.interrupted("\(peer) is no peer")
+    }
+    let heard = Mailbox<Heard>(bound: 1 << 10)
+    let channel = try transport.dialer.dial(
+      peer: peer, host: address.host, port: address.port, purpose: .snapshot,
+      frames: { heard.post(.frame($0)) }
+    ).wait()
+    channel.closeFuture.whenComplete { _ in heard.post(.closed) }
+    defer { channel.close(promise: nil) }
+    try write(.snapshotHeader(SnapshotHeader(leaderTerm: leaderTerm, identity: identity)), channel)
+    var transfer = OutgoingTransfer(byteCount: identity.byteCount)
+    while true {
+      while let action = transfer.next() {
+        switch action {
+        case .verify(let count, let checksum):
+          transfer.verified(try file.checksum(first: count) == checksum)
+        case .begin(let offset):
+          progress(transfer)
+          try write(.snapshotStart(offset), channel)
+        case .send(let offset, let count):
+          let bytes = try SnapshotFile.read(descriptor, at: offset, count: count)
+          try write(.snapshotBlock(SnapshotBlock(bytes)), channel)
+        case .end: try write(.snapshotEnd, channel)
+        case .finish(""): return transfer
+        case .finish(let problem): throw Problem.refused(problem)
+        }
+      }
+      try wait(heard, &transfer)
+    }
+  }
+
+  private func wait(_ heard: Mailbox<Heard>, _ transfer: inout OutgoingTransfer) throws {
+    let patience =
+      transfer.awaitsResult ? Self.installationNanoseconds : Self.silenceNanoseconds
+    let news = heard.takeAll(untilNanoseconds: monotonicNanoseconds() + patience) ?? []
+    guard !news.isEmpty else { throw Problem.interrupted("the peer has fallen silent") }
+    for item in news {
+      switch item {
+      case .frame(.snapshotResume(let offset, let checksum)):
+        transfer.peerHas(offset, checksum: checksum)
+      case .frame(.snapshotTaken(let offset)):
+        transfer.peerTook(offset)
+        progress(transfer)
+      case .frame(.snapshotResult(let problem)):
+        transfer.answered(problem)
+        return
+      case .frame: throw Problem.interrupted("the peer says what does not belong here")
+      case .closed: throw Problem.interrupted("the connection broke")
+      }
+    }
+  }
+
+  private func write(_ frame: PeerFrame, _ channel: any Channel) throws {
+    var buffer = channel.allocator.buffer(capacity: 64)
+    frame.encode(into: &buffer)
+    try channel.writeAndFlush(buffer).wait()
   }
 }
