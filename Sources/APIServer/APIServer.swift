@@ -115,6 +115,7 @@ public final class APIServer: Sendable {
   public static func start(
     configuration: APIServerConfiguration, store: any EventStore,
     clusterStatus: @escaping @Sendable () async -> JSONValue,
+    serverMetrics: @escaping @Sendable () async -> [MetricFamily] = { [] },
     clusterChange: ClusterChange? = nil, logger: Logger
   ) async throws -> APIServer {
     guard let range = AddressRange(configuration.serviceRange) else {
@@ -154,7 +155,8 @@ public final class APIServer: Sendable {
         limiter: RequestLimiter(
           maximum: configuration.maximumRequestsInFlight,
           maximumMutating: configuration.maximumMutatingInFlight),
-        clusterStatus: clusterStatus, clusterChange: clusterChange, logger: logger)
+        clusterStatus: clusterStatus, serverMetrics: serverMetrics,
+        clusterChange: clusterChange, logger: logger)
       let listener: HTTPListener
       do {
         listener = try await HTTPListener.start(

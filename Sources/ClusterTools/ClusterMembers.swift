@@ -25,6 +25,20 @@ extension ClusterStatus {
 extension ClusterClients {
   /// Sends a request to the leader. Returns the members as they are then.
   public func changeMembers(_ request: JSONValue) async throws -> String {
+    _ = try await askLeader(request)
+    return "members: " + (await status()).membersLine
+  }
+
+  /// Forgets the history before a revision. Returns the oldest that can be read then.
+  public func compact(_ request: JSONValue) async throws -> Int64 {
+    let answer = try await askLeader(request)
+    guard let oldest = answer["oldestRevision"]?.intValue else {
+      throw MemberChangeError(description: "the server does not know how to compact")
+    }
+    return oldest
+  }
+
+  private func askLeader(_ request: JSONValue) async throws -> JSONValue {
     var reason = "no server leads: fewer than a majority can be reached"
     // The leader may be about to change, or to complete another change.
     for _ in 0..<10 {
@@ -38,9 +52,7 @@ extension ClusterClients {
       let answer = try await client.raw(
         method: "POST", path: "/taffrail/members", body: request.serialized())
       let body = try? JSONValue(parsing: answer.body)
-      if answer.status == 200 {
-        return "members: " + (await self.status()).membersLine
-      }
+      if answer.status == 200, let body { return body }
       reason = body?["message"]?.stringValue ?? "server \(leader.id) answered \(answer.status)"
       guard answer.status == 503 else { break }
       try await Task.sleep(for: .milliseconds(500))

@@ -1,14 +1,17 @@
 import EventStore
+import Foundation
 import JSONDocument
 import Keyspace
 import Raft
 
-/// A request to change the members, as `taffrail cluster add` and its like send it to
+/// A request to change the members, or what the store keeps, as `taffrail cluster add` and its like send it to
 /// `/taffrail/members` of the leader.
 public enum MemberRequest: Sendable, Hashable {
   case change(MembershipChange)
   /// Another server shall lead.
   case transfer(to: ReplicaID)
+  /// The history before a revision is to be forgotten.
+  case compact(to: Revision)
 
   public var json: JSONValue {
     func number(_ id: ReplicaID) -> JSONValue { .int(Int64(clamping: id)) }
@@ -29,6 +32,8 @@ public enum MemberRequest: Sendable, Hashable {
       ])
     case .transfer(let server):
       return .object(["change": "transfer", "server": number(server)])
+    case .compact(let revision):
+      return .object(["change": "compact", "revision": number(revision)])
     }
   }
 
@@ -42,6 +47,11 @@ public enum MemberRequest: Sendable, Hashable {
         let port = json["port"]?.intValue, (1...65_535).contains(port)
       else { return nil }
       return (host, Int(port))
+    }
+    if json["change"]?.stringValue == "compact" {
+      guard let revision = json["revision"]?.intValue, revision >= 0 else { return nil }
+      self = .compact(to: Revision(revision))
+      return
     }
     guard let server = number("server"), let change = json["change"]?.stringValue else {
       return nil
@@ -82,8 +92,14 @@ public enum MemberRequest: Sendable, Hashable {
           return failure(422, "server \(server) is no voter")
         }
         replica.transferLeadership(to: server)
+      case .compact(let revision):
+        let oldest = try await replica.compact(
+          to: revision, timeMilliseconds: UInt64(Date().timeIntervalSince1970 * 1_000))
+        return (200, .object(["oldestRevision": .int(Int64(clamping: oldest))]))
       }
       return (200, await ServerStatus.json(of: replica))
+    } catch .future(let current) {
+      return failure(422, "the newest revision is \(current)")
     } catch .invalid(let reason) {
       return failure(422, reason)
     } catch .unavailable(let reason) {

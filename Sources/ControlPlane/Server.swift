@@ -79,6 +79,7 @@ public struct Server: Sendable {
       let api = try await APIServer.start(
         configuration: apiConfiguration, store: replica,
         clusterStatus: { await ServerStatus.json(of: replica) },
+        serverMetrics: { await ServerMetrics.families(of: replica) },
         clusterChange: { await MemberRequest.answer($0, on: replica) }, logger: logger)
       return (replica, api)
     } catch {

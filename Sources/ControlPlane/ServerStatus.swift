@@ -39,10 +39,16 @@ public enum ServerStatus {
       "damage": .array(status.damage.map { .string($0) }),
       "peers": .array(
         status.peers.map { peer in
-          .object([
+          var object: JSONObject = [
             "id": number(peer.id), "connected": .bool(peer.connected),
             "match": number(peer.match), "lag": number(peer.lag),
-          ])
+          ]
+          if let state = peer.snapshot {
+            object["snapshot"] = .object([
+              "bytes": number(state.bytes), "totalBytes": number(state.totalBytes),
+            ])
+          }
+          return .object(object)
         }),
     ])
   }

@@ -82,6 +82,7 @@ public struct StandaloneServer: Sendable {
           disabledAdmissionPlugins: disabledAdmissionPlugins, allowPrivileged: allowPrivileged,
           anonymousAuth: anonymousAuth),
         store: replica, clusterStatus: { await ServerStatus.json(of: replica) },
+        serverMetrics: { await ServerMetrics.families(of: replica) },
         logger: logger)
       await api.waitUntilReady()
       let address = api.boundAddresses.first ?? .init(host: host, port: port)

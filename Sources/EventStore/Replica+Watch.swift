@@ -9,7 +9,7 @@ extension Replica {
   }
 
   public var oldestWatchRevision: Revision {
-    min(hub.oldestWindowRevision, projector.meta.compactedRevision)
+    max(hub.oldestAllowed, min(hub.oldestWindowRevision, projector.meta.compactedRevision))
   }
 
   /// As it was at `revision`. What was the present a short while ago comes from memory; what is
@@ -18,6 +18,7 @@ extension Replica {
     switch hub.recent(revision) {
     case .found(let snapshot): return snapshot
     case .future(let current): throw .future(current: current)
+    case .forgotten(let oldest): throw .compacted(oldest: oldest)
     case .older: break
     }
     let reader = try await history.reader(seeing: revision)

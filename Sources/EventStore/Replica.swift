@@ -20,6 +20,7 @@ public final class Replica: EventStore, Sendable {
   let writer: LogWriter
   let projector: ProjectionWriter
   let scrubber: SegmentScrubber
+  let statistics: ReplicaStatistics
   let history: HistoryService
   let transport: PeerTransport?
   let runner: CoreRunner
@@ -115,6 +116,8 @@ public final class Replica: EventStore, Sendable {
     mailbox = ground.mailbox
     let report = ground.report
     let statistics = ReplicaStatistics()
+    self.statistics = statistics
+    statistics.update(segments: loaded.log.segmentCount)
     statistics.update(logBytes: loaded.log.byteCount, logFirstIndex: loaded.log.firstIndex)
     let projector = ProjectionWriter(
       projection: projection, configuration: configuration, statistics: statistics,
@@ -128,6 +131,10 @@ public final class Replica: EventStore, Sendable {
       window: EventWindow(
         after: loaded.keyspace.revision, maximumCount: configuration.windowEvents),
       wake: { report(.watchesBegan) }, replay: { history.replay($0) })
+    if let floor = Compaction.floor(in: loaded.keyspace.snapshot) {
+      hub.forget(before: floor)
+      projector.compact(to: floor)
+    }
     let transport = ground.transport
     self.transport = transport
     writer = LogWriter(

@@ -11,6 +11,8 @@ public struct ReplicaStatus: Sendable, Hashable {
     public var match: LogIndex
     /// Log entries that the peer is behind this leader; 0 on followers.
     public var lag: UInt64
+    /// How far a state has come that is being sent to the peer.
+    public var snapshot: SnapshotProgress?
   }
 
   public var id: ReplicaID

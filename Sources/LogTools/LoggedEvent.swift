@@ -32,7 +32,9 @@ public struct LoggedEvent: Sendable, Hashable {
     Self.internalPrefixes.contains { key.hasPrefix($0) }
   }
 
-  private static let internalPrefixes = [Key("allocations/"), Key("apiservers/")]
+  private static let internalPrefixes = [
+    Key("allocations/"), Key("apiservers/"), Lease.prefix, Compaction.key,
+  ]
 
   /// What the event holds, `nil` for a deletion or for bytes that are not JSON.
   public var object: JSONValue? {

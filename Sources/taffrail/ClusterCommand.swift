@@ -21,8 +21,8 @@ struct ClusterCommand: AsyncParsableCommand {
     commandName: "cluster",
     abstract: "Look at the replicas of the store, change them, and put them to the test.",
     subcommands: [
-      Status.self, Add.self, Promote.self, Remove.self, Replace.self, Transfer.self,
-      KillLeader.self, Restore.self,
+      Status.self, Watch.self, Add.self, Promote.self, Remove.self, Replace.self, Transfer.self,
+      Compact.self, KillLeader.self, Restore.self,
     ])
 
   struct Status: AsyncParsableCommand {

@@ -100,6 +100,30 @@ extension ClusterCommand {
   }
 }
 
+extension ClusterCommand {
+  struct Compact: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Forget the history before a revision, on all servers.",
+      discussion: """
+        What is beyond logRetention of cluster.conf goes by itself. \
+        After this no state before the revision can be read, and no watch begins before it: \
+        clients that ask for it are told to list anew (410). The present stays as it is.
+        """)
+
+    @OptionGroup var options: ConfigurationOptions
+    @Argument(help: "The oldest revision that is kept.") var revision: UInt64
+
+    func run() async throws {
+      let (configuration, home) = try options.load()
+      let clients = try ClusterClients(
+        configuration: configuration, home: home, userAgent: "taffrail-cluster")
+      defer { clients.shutDown() }
+      let oldest = try await clients.compact(MemberRequest.compact(to: revision).json)
+      print("the history begins with revision \(oldest) now")
+    }
+  }
+}
+
 struct WaitOptions: ParsableArguments {
   @Option(name: .long, help: "How many seconds to wait until it is so; 0: not at all.")
   var wait = 60

@@ -10,8 +10,10 @@ struct EndpointCommand: AsyncParsableCommand {
     discussion: "TLS stays between client and API server. `taffrail up` starts it.")
 
   @OptionGroup var options: ConfigurationOptions
+  @OptionGroup var logFormat: LogFormatOptions
 
   func run() async throws {
+    logFormat.apply()
     let (configuration, _) = try options.load()
     try await EndpointRun.run(configuration: configuration) { line in
       let time = Date().formatted(.iso8601.time(includingFractionalSeconds: true))

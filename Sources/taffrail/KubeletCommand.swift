@@ -9,6 +9,7 @@ struct KubeletCommand: AsyncParsableCommand {
     commandName: "kubelet",
     abstract: "Run the pods of a node; with --hollow, play the pods of many.")
 
+  @OptionGroup var logFormat: LogFormatOptions
   @Option(help: "The node's name.") var name: String?
   @Option(help: "The node's address, where the API server reaches this agent.")
   var address: String = "127.0.0.1"
@@ -62,6 +63,7 @@ struct KubeletCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
+    logFormat.apply()
     if let hollow {
       let client = try HTTPSClient(configuration: try KubeConfiguration.load(path: kubeconfig))
       let nodes = HollowNodes(

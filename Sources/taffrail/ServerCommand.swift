@@ -11,6 +11,7 @@ struct ServerCommand: AsyncParsableCommand {
 
   @OptionGroup var options: ConfigurationOptions
   @OptionGroup(title: "Without a cluster.conf") var standalone: StandaloneOptions
+  @OptionGroup var logFormat: LogFormatOptions
   @Option(help: "Which of cluster.conf's servers this is.")
   var id: Int?
 
@@ -21,6 +22,7 @@ struct ServerCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
+    logFormat.apply()
     if standalone.standalone {
       try await standalone.run()
       return

@@ -9,8 +9,10 @@ struct SuperviseCommand: AsyncParsableCommand {
     discussion: "`taffrail up` starts it in the background; its log is logs/supervisor.log.")
 
   @OptionGroup var options: ConfigurationOptions
+  @OptionGroup var logFormat: LogFormatOptions
 
   func run() async throws {
+    logFormat.apply()
     let (configuration, home) = try options.load()
     try home.prepare()
     let plan = ClusterPlan(

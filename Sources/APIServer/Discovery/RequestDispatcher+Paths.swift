@@ -1,4 +1,5 @@
 import JSONDocument
+import Keyspace
 import KubernetesAPI
 import NIOCore
 import NIOHTTP1
@@ -62,7 +63,8 @@ extension RequestDispatcher {
     case ("healthz", _), ("livez", _), ("readyz", _):
       return await health(segments, request)
     case ("metrics", 1):
-      let text = metrics.text(revision: registry.store.current().revision)
+      let text = MetricFamily.text(
+        metrics.families(limiter: limiter) + (await serverMetrics()))
       return APIResponse(
         contentType: "text/plain; version=0.0.4; charset=utf-8", bytes: Array(text.utf8))
     case ("openapi", _): return try openAPI(segments, accept: accept)

@@ -15,6 +15,7 @@ final class RequestDispatcher: Sendable {
   let kubelet: KubeletConnection
   let limiter: RequestLimiter
   let clusterStatus: @Sendable () async -> JSONValue
+  let serverMetrics: @Sendable () async -> [MetricFamily]
   let clusterChange: ClusterChange?
   let logger: Logger
   let metrics = Metrics()
@@ -25,6 +26,7 @@ final class RequestDispatcher: Sendable {
     registry: Registry, authenticator: Authenticator, authorizer: Authorizer,
     tokens: ServiceAccountTokens, kubelet: KubeletConnection, limiter: RequestLimiter,
     clusterStatus: @escaping @Sendable () async -> JSONValue,
+    serverMetrics: @escaping @Sendable () async -> [MetricFamily] = { [] },
     clusterChange: ClusterChange? = nil, logger: Logger
   ) {
     self.registry = registry
@@ -34,6 +36,7 @@ final class RequestDispatcher: Sendable {
     self.kubelet = kubelet
     self.limiter = limiter
     self.clusterStatus = clusterStatus
+    self.serverMetrics = serverMetrics
     self.clusterChange = clusterChange
     self.logger = logger
     discovery = Discovery(catalogue: registry.catalogue)
@@ -45,6 +48,7 @@ final class RequestDispatcher: Sendable {
 
   func respond(to request: APIRequest) async -> APIResponse {
     let info = RequestInfo(request)
+    let begun = ContinuousClock.now
     var response: APIResponse
     if info.isLongRunning {
       response = await answer(request, info)
@@ -54,7 +58,8 @@ final class RequestDispatcher: Sendable {
     } else {
       response = APIResponse(RequestLimiter.tooMany)
     }
-    metrics.count(verb: info.verb, resource: info.resource, code: Int(response.status.code))
+    metrics.count(
+      info, code: Int(response.status.code), duration: ContinuousClock.now - begun)
     response.headers.add(name: "Cache-Control", value: "no-cache, private")
     return response
   }

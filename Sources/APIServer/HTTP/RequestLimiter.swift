@@ -13,6 +13,11 @@ final class RequestLimiter: Sendable {
     self.maximumMutating = maximumMutating
   }
 
+  /// Requests that are worked on.
+  var current: (readOnly: Int, mutating: Int) {
+    inFlight.withLock { ($0.all, $0.mutating) }
+  }
+
   static let tooMany = APIStatus(
     code: 429, reason: "TooManyRequests",
     message: "Too many requests, please try again later.", retryAfterSeconds: 1)

@@ -25,6 +25,8 @@ struct PendingBarriers: Sendable {
   /// Confirmed, waiting for this replica to apply `index`.
   private var confirmed: [(index: LogIndex, barriers: [Barrier])] = []
   private var nextContext: UInt64 = 1
+  /// How many were begun.
+  var roundsBegun: UInt64 { nextContext - 1 }
   private(set) var count = 0
 
   var isEmpty: Bool { count == 0 }

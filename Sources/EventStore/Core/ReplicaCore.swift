@@ -34,6 +34,8 @@ public struct ReplicaCore: Sendable {
     /// A leader whose log tells of no membership appends the one it began with, so that a change
     /// of the configuration never changes the voters of a group that exists.
     public var recordsMembership: Bool
+    /// Milliseconds of one tick, for leases.
+    public var tickMilliseconds = 10
 
     public init(
       raft: RaftConfiguration, deadlineTicks: Int = 500, resendTicks: Int = 50,
@@ -66,6 +68,11 @@ public struct ReplicaCore: Sendable {
   var proposals = PendingProposals()
   var barriers = PendingBarriers()
   var comparison: StateComparison
+  var leases: LeaseClock
+  /// The term in which this replica leads and measures the time of leases.
+  var leasesLedIn: Term = 0
+  /// Milliseconds since 1970, for people, when a lease ends; the shell sets it.
+  public var timeMilliseconds: UInt64 = 0
   var actions = ReplicaActions()
   /// The leader and term that unanswered proposals were last sent to.
   var sentTo: (leader: ReplicaID, term: Term) = (0, 0)
@@ -88,6 +95,8 @@ public struct ReplicaCore: Sendable {
     self.applied = applied
     self.appliedTerm = appliedTerm
     appliedMembership = membership
+    leases = LeaseClock(tickMilliseconds: configuration.tickMilliseconds)
+    leases.restart(from: keyspace.snapshot, now: 0)
     identifiers = SplitMix64(state: configuration.seed)
     comparison = StateComparison(
       id: configuration.raft.id, replicas: membership?.voters ?? configuration.raft.peers)
@@ -106,6 +115,7 @@ public struct ReplicaCore: Sendable {
     raft.tick()
     expire()
     tickMembership()
+    tickLeases()
     if configuration.comparesStates, now % StateComparison.intervalTicks == 0,
       raft.status.role == .leader
     {
@@ -204,6 +214,7 @@ public struct ReplicaCore: Sendable {
     appliedMembership = membership ?? appliedMembership
     if let appliedMembership { comparison.follow(appliedMembership.voters) }
     comparison.restarted()
+    leases.restart(from: keyspace.snapshot, now: now)
     completeRemembered()
     completeBarriers()
   }
@@ -256,6 +267,7 @@ public struct ReplicaCore: Sendable {
     // Every replica skips an unreadable payload alike, so they stay equal.
     if entry.kind == .command, let decoded = try? TransactionCodec.decode(entry.payload) {
       let (result, events) = keyspace.apply(decoded)
+      for event in events { leases.applied(event, in: keyspace.snapshot, now: now) }
       transaction = AppliedTransaction(
         requestID: decoded.requestID, result: result, events: events)
       for proposal in proposals.remove(requestID: decoded.requestID) {

@@ -15,12 +15,14 @@ extension Projection {
   /// Forgets history that is older than `timeMilliseconds` (since 1970), and the oldest beyond
   /// `maximumBytes` of database: a step of it, to be repeated until it is complete.
   ///
+  /// - Parameter floor: what is before this revision goes in any case.
+  ///
   /// Whatever is needed to read a revision from the new `compactedRevision` on stays: also the
   /// row of a key that was last written long before it.
   public func prune(
-    olderThan timeMilliseconds: UInt64?, maximumBytes: Int?
+    olderThan timeMilliseconds: UInt64?, maximumBytes: Int?, upTo floor: Revision = 0
   ) throws(ProjectionError) -> ProjectionPruning {
-    let byTime = try revision(before: timeMilliseconds)
+    let byTime = max(try revision(before: timeMilliseconds), min(floor, meta.revision))
     let start = meta.compactedRevision
     let wanted = max(byTime, try revision(toFit: maximumBytes))
     guard wanted > start else {

@@ -19,6 +19,7 @@ enum CoreInput: Sendable {
   case diskIsFull(Bool)
   /// A watch has just begun and waits for its events.
   case watchesBegan
+  case figures(UnsafeContinuation<(ReplicaStatus, ReplicaFigures)?, Never>)
   case status(UnsafeContinuation<ReplicaStatus?, Never>)
   case changeMembership(MembershipChange, Change)
   case transferLeadership(ReplicaID?)

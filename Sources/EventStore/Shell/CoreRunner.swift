@@ -31,6 +31,7 @@ final class CoreRunner: @unchecked Sendable {
   private var nextID: UInt64 = 1
   private var lastSeen = (role: Role.follower, term: Term(0), leader: ReplicaID(0))
   private var retention: LogRetention
+  private var figures = ReplicaFigures()
   private var failure: String?
   private var isStopping = false
   private var thread: WorkerThread?
@@ -62,6 +63,7 @@ final class CoreRunner: @unchecked Sendable {
       if now >= nextTick {
         // After a pause of the process, only a few: what has arrived meanwhile comes first, and
         // the leader is not taken for dead because this replica slept.
+        if core.hasLeases { core.timeMilliseconds = wallClockMilliseconds() }
         for _ in 0..<min(3, (now - nextTick) / tick + 1) { core.tick() }
         nextTick = now + tick
       }
@@ -73,7 +75,8 @@ final class CoreRunner: @unchecked Sendable {
 
   /// Alone and with nobody waiting, time changes nothing.
   private var needsTicks: Bool {
-    !configuration.peers.isEmpty || core.hasPending || core.raft.status.role != .leader
+    !configuration.peers.isEmpty || core.hasPending || core.hasLeases
+      || core.raft.status.role != .leader
   }
 
   // MARK: Inputs
@@ -83,6 +86,7 @@ final class CoreRunner: @unchecked Sendable {
     case .commit(let transaction, let continuation): commit(transaction, continuation)
     case .barrier(let continuation):
       let id = takeID()
+      figures.barriers += 1
       barriers[id] = continuation
       core.readBarrier(id: id)
     case .received(let messages, let peer): receive(messages, from: peer)
@@ -92,6 +96,11 @@ final class CoreRunner: @unchecked Sendable {
     case .diskIsFull(let isFull): core.setRefusesProposals(isFull)
     case .watchesBegan: surroundings.hub.deliverBacklogs()
     case .status(let continuation): continuation.resume(returning: status())
+    case .figures(let continuation):
+      var current = figures
+      core.addFigures(to: &current)
+      current.coreQueue = mailbox.count
+      continuation.resume(returning: (status(), current))
     case .changeMembership(let change, let continuation):
       let id = takeID()
       changes[id] = continuation
@@ -118,6 +127,7 @@ final class CoreRunner: @unchecked Sendable {
       return
     }
     let id = takeID()
+    figures.proposals += 1
     commits[id] = continuation
     core.propose(id: id, transaction: transaction)
   }
@@ -190,6 +200,7 @@ final class CoreRunner: @unchecked Sendable {
       keyspace.snapshot,
       window: EventWindow(
         after: keyspace.revision, maximumCount: configuration.windowEvents))
+    if let floor = Compaction.floor(in: keyspace.snapshot) { forget(before: floor) }
     logger.notice(
       "the state of a peer is installed",
       metadata: [
@@ -243,8 +254,7 @@ final class CoreRunner: @unchecked Sendable {
       if !actions.messages.isEmpty { surroundings.transport?.send(actions.messages) }
       if let batch = actions.persist { surroundings.writer.post(.persist(batch)) }
       if let membership = actions.membership { adopt(membership) }
-      publish(actions.applied)
-      answer(actions)
+      publish(actions)
       for peer in actions.snapshotsNeeded {
         sendSnapshot(to: peer)
       }
@@ -279,12 +289,29 @@ final class CoreRunner: @unchecked Sendable {
       to: peer, leaderTerm: core.raft.status.term, oldest: core.raft.logBase)
   }
 
+  private func publish(_ actions: ReplicaActions) {
+    guard !actions.applied.isEmpty else { return answer(actions) }
+    let begun = monotonicNanoseconds()
+    publish(actions.applied)
+    answer(actions)
+    figures.appliedEntries += actions.applied.count
+    figures.apply.record(nanoseconds: monotonicNanoseconds() - begun)
+  }
+
   private func publish(_ applied: [AppliedEntry]) {
-    guard !applied.isEmpty else { return }
     for entry in applied { retention.applied(index: entry.index, bytes: entry.bytes) }
     surroundings.projector.post(applied)
     let events = applied.flatMap { $0.transaction?.events ?? [] }
+    if let floor = events.reversed().lazy.compactMap(Compaction.floor(ordered:)).first {
+      forget(before: floor)
+    }
     if !events.isEmpty { surroundings.hub.publish(core.keyspace.snapshot, events: events) }
+  }
+
+  /// No state before `floor` is to be read any more.
+  private func forget(before floor: Revision) {
+    surroundings.hub.forget(before: floor)
+    surroundings.projector.compact(to: floor)
   }
 
   private func answer(_ actions: ReplicaActions) {
@@ -302,6 +329,13 @@ final class CoreRunner: @unchecked Sendable {
   private func noticeLeadership() {
     let status = core.raft.status
     guard (status.role, status.term, status.leader) != lastSeen else { return }
+    if status.role == .candidate, lastSeen.role != .candidate || lastSeen.term != status.term {
+      figures.elections += 1
+    }
+    if status.leader != 0, status.leader != lastSeen.leader || status.term != lastSeen.term {
+      figures.leaderChanges += 1
+    }
+    if status.role == .leader, lastSeen.role != .candidate { figures.elections += 1 }
     lastSeen = (status.role, status.term, status.leader)
     logger.info(
       "leadership",
@@ -314,6 +348,9 @@ final class CoreRunner: @unchecked Sendable {
     let raft = core.raft.status
     let membership = core.raft.membership
     let connected = surroundings.transport?.connectedPeers ?? []
+    let states = Dictionary(
+      (surroundings.transport?.snapshots.outgoing ?? []).map { ($0.peer, $0) },
+      uniquingKeysWith: { first, _ in first })
     let known = Dictionary(raft.peers.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     return ReplicaStatus(
       id: configuration.id, clusterID: configuration.clusterID, role: raft.role, term: raft.term,
@@ -325,9 +362,11 @@ final class CoreRunner: @unchecked Sendable {
       damage: surroundings.scrubber.problems,
       peers: membership.servers.filter { $0.id != configuration.id }.map { peer in
         let match = known[peer.id]?.match ?? 0
+        let state = states[peer.id]
         return .init(
           id: peer.id, connected: connected.contains(peer.id), match: match,
-          lag: raft.role == .leader && raft.lastIndex > match ? raft.lastIndex - match : 0)
+          lag: raft.role == .leader && raft.lastIndex > match ? raft.lastIndex - match : 0,
+          snapshot: state)
       })
   }
 }

@@ -30,6 +30,7 @@ struct LoadedReplica {
       seed: seed, recordsMembership: !configuration.peers.isEmpty)
     core.maximumKeys = configuration.maximumObjects
     core.maximumBytes = configuration.maximumStateBytes
+    core.tickMilliseconds = configuration.tickMilliseconds
     return ReplicaCore(
       configuration: core,
       hardState: hardState, snapshotIndex: base.index, snapshotTerm: base.term,

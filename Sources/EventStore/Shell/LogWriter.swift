@@ -53,6 +53,8 @@ final class LogWriter: @unchecked Sendable {
   /// Where the log on disk begins.
   var firstIndex: LogIndex { statistics.logFirstIndex }
 
+  var queueLength: Int { mailbox.count }
+
   func start() { thread = WorkerThread(name: "log") { [self] in run() } }
 
   func post(_ work: Work) { mailbox.post(work) }
@@ -185,8 +187,10 @@ final class LogWriter: @unchecked Sendable {
     var isFull = false
     while true {
       do {
+        let begun = monotonicNanoseconds()
         try log?.append(records, vote: vote)
         try log?.sync()
+        statistics.appended(entries: records.count, nanoseconds: monotonicNanoseconds() - begun)
         updateStatistics()
         return true
       } catch {
@@ -236,5 +240,6 @@ final class LogWriter: @unchecked Sendable {
   private func updateStatistics() {
     guard let log else { return }
     statistics.update(logBytes: log.byteCount, logFirstIndex: log.firstIndex)
+    statistics.update(segments: log.segmentCount)
   }
 }

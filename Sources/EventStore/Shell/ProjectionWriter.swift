@@ -49,6 +49,7 @@ final class ProjectionWriter: @unchecked Sendable {
   private let report: @Sendable (CoreInput) -> Void
   private var thread: WorkerThread?
   private var nextPrune: UInt64 = 0
+  private var floor: Revision = 0
   private let isStopping = NIOLockedValueBox(false)
 
   init(
@@ -84,8 +85,25 @@ final class ProjectionWriter: @unchecked Sendable {
 
   // MARK: Any thread
 
+  /// History before `revision` is to go.
+  func compact(to revision: Revision) {
+    let isNew = monitor.withLock {
+      defer { floor = max(floor, revision) }
+      return revision > floor
+    }
+    guard isNew else { return }
+    mailbox.post(
+      .run { writer in
+        writer.nextPrune = 0
+        writer.prune()
+      })
+  }
+
   /// True while so much waits that nothing more should come.
   var isFull: Bool { monitor.withLock { waiting >= Self.maximumEntries } }
+
+  /// Entries that wait to be written.
+  var queueLength: Int { monitor.withLock { waiting } }
 
   /// What is in the database.
   var meta: ProjectionMeta { monitor.withLock { written } }
@@ -199,7 +217,8 @@ final class ProjectionWriter: @unchecked Sendable {
       let pruning = try projection.prune(
         olderThan: retention.milliseconds == 0 || retention.milliseconds > time
           ? nil : time - retention.milliseconds,
-        maximumBytes: retention.bytes == 0 ? nil : Int(clamping: retention.bytes))
+        maximumBytes: retention.bytes == 0 ? nil : Int(clamping: retention.bytes),
+        upTo: monitor.withLock { floor })
       // A step at a time, so that writing never waits long.
       if !pruning.isComplete { nextPrune = now }
       monitor.withLock { written = projection.meta }

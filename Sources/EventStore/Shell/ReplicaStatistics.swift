@@ -1,3 +1,4 @@
+import Keyspace
 import Raft
 
 /// Figures that one thread sets and others show.
@@ -8,6 +9,27 @@ final class ReplicaStatistics: @unchecked Sendable {
   private var values = (
     logBytes: 0, logFirstIndex: LogIndex(0), checkpoint: LogIndex(0), durable: LogIndex(0)
   )
+
+  private var logFigures = LogFigures()
+
+  /// What the log's thread has done.
+  struct LogFigures: Sendable {
+    var syncs = LatencyHistogram()
+    var entries = 0
+    var segments = 0
+  }
+
+  var log: LogFigures { monitor.withLock { logFigures } }
+
+  /// A group of entries was appended and synced.
+  func appended(entries: Int, nanoseconds: UInt64) {
+    monitor.withLock {
+      logFigures.entries += entries
+      logFigures.syncs.record(nanoseconds: nanoseconds)
+    }
+  }
+
+  func update(segments: Int) { monitor.withLock { logFigures.segments = segments } }
 
   var logBytes: Int { monitor.withLock { values.logBytes } }
   var logFirstIndex: LogIndex { monitor.withLock { values.logFirstIndex } }

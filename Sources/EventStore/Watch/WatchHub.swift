@@ -54,6 +54,8 @@ final class WatchHub: @unchecked Sendable {
   /// Watches that still read history.
   private var replaying: [ObjectIdentifier: Watch] = [:]
   private var stopped: StoreError?
+  /// What is before it was ordered to be forgotten, also where memory still has it.
+  private var floor: Revision = 0
   /// Wakes the apply thread for backlogs.
   private let wake: @Sendable () -> Void
   /// Begins to read history for a watch.
@@ -79,6 +81,7 @@ final class WatchHub: @unchecked Sendable {
   enum Recent {
     case found(KeyspaceSnapshot)
     case older
+    case forgotten(oldest: Revision)
     case future(current: Revision)
   }
 
@@ -88,9 +91,32 @@ final class WatchHub: @unchecked Sendable {
     monitor.withLock {
       if revision == snapshot.revision { return .found(snapshot) }
       if revision > snapshot.revision { return .future(current: snapshot.revision) }
+      if revision < floor { return .forgotten(oldest: floor) }
       return recents.first { $0.revision == revision }.map(Recent.found) ?? .older
     }
   }
+
+  /// No watch and no read begins before `revision` any more.
+  func forget(before revision: Revision) {
+    monitor.withLock { floor = max(floor, revision) }
+  }
+
+  struct Counts: Sendable {
+    var live = 0
+    var replaying = 0
+    var windowEvents = 0
+    var windowBytes = 0
+  }
+
+  var counts: Counts {
+    monitor.withLock {
+      Counts(
+        live: live.values.reduce(0) { $0 + $1.count }, replaying: replaying.count,
+        windowEvents: window.count, windowBytes: window.bytes)
+    }
+  }
+
+  var oldestAllowed: Revision { monitor.withLock { floor } }
 
   /// The oldest revision from which memory can serve a watch.
   var oldestWindowRevision: Revision { monitor.withLock { window.oldestRevision } }
@@ -109,6 +135,7 @@ final class WatchHub: @unchecked Sendable {
     let start: Start = monitor.withLock {
       if let stopped { return .failed(stopped) }
       if revision > snapshot.revision { return .failed(.future(current: snapshot.revision)) }
+      if revision < floor { return .failed(.compacted(oldest: max(floor, oldest))) }
       if goLive(watch, after: revision) { return .live }
       if revision < oldest { return .failed(.compacted(oldest: oldest)) }
       replaying[ObjectIdentifier(watch)] = watch
