@@ -73,7 +73,9 @@ import Testing
     let directory = try TemporaryDirectory()
     let replica = try await Replica.start(
       configuration: ReplicaConfiguration(
-        clusterID: 7, id: 1, dataDirectory: directory.path + "/data"), logger: quietLogger())
+        clusterID: 7, id: 1, dataDirectory: directory.path + "/data",
+        // The tests' events are dated 2023.
+        retention: .init(milliseconds: 0, bytes: 0)), logger: quietLogger())
     for number in 1...10 { _ = try await replica.commit(put("a", "\(number)")) }
     let page = replica.current()
     _ = try await replica.commit(put("a", "11"))
