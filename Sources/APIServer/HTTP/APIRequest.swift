@@ -102,10 +102,18 @@ final class PeerIdentity: Sendable {
   static let none = PeerIdentity(.none)
 }
 
+/// A long body: `next` makes its next piece, on the connection's event loop; `nil` at the end.
+struct ResponsePieces: Sendable {
+  var next: @Sendable () -> ByteBuffer?
+}
+
 /// The answer to a request.
 struct APIResponse: Sendable {
   enum Body: Sendable {
     case bytes([UInt8])
+    /// Made piece by piece while the client takes it, so that a long answer to a slow client
+    /// occupies no more than a piece.
+    case pieces(ResponsePieces)
     /// Written piece by piece after the head; the closure gets the open stream and returns at
     /// once or when the stream is done, and sees to `finish()` itself.
     case stream(@Sendable (ResponseStream) async -> Void)

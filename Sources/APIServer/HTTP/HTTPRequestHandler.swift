@@ -22,7 +22,9 @@ final class HTTPRequestHandler: ChannelInboundHandler {
     /// Between two requests of one connection.
     var idleSeconds: Int64 = 180
     /// What a slow client of a watch may leave behind unread.
-    var maximumPendingStreamBytes = 32 * 1024 * 1024
+    var maximumPendingStreamBytes = 8 * 1024 * 1024
+    /// How long a client may take nothing of an answer that it was sent.
+    var stallSeconds: Int64 = 30
   }
 
   private enum State {
@@ -43,6 +45,10 @@ final class HTTPRequestHandler: ChannelInboundHandler {
   private var timeout: Scheduled<Void>?
   private var task: Task<Void, Never>?
   private var stream: ResponseStream?
+  private var pieces: ResponsePieces?
+  private var isKeptAlive = false
+  /// While pieces wait for the client to take those before.
+  private var stallTimer: Scheduled<Void>?
 
   init(
     responder: @escaping RequestResponder, peer: EventLoopFuture<PeerIdentity>, isHTTP2: Bool,
@@ -164,14 +170,12 @@ final class HTTPRequestHandler: ChannelInboundHandler {
         context.write(
           wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: bytes)))), promise: nil)
       }
-      // Before the end is written, which may bring in the connection's next request.
-      finished(keepAlive: keepAlive, context)
-      let written = context.eventLoop.makePromise(of: Void.self)
-      context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: written)
-      if !keepAlive {
-        let channel = context.channel
-        written.futureResult.whenComplete { _ in channel.close(mode: .output, promise: nil) }
-      }
+      end(keepAlive: keepAlive, context)
+    case .pieces(let pieces):
+      if isHead { return end(keepAlive: keepAlive, context) }
+      isKeptAlive = keepAlive
+      self.pieces = pieces
+      writePieces(context)
     case .stream:
       context.flush()
       self.stream = stream
@@ -187,6 +191,45 @@ final class HTTPRequestHandler: ChannelInboundHandler {
         if eventLoop.inEventLoop { ended() } else { eventLoop.execute(ended) }
       }
     }
+  }
+
+  private func end(keepAlive: Bool, _ context: ChannelHandlerContext) {
+    // Before the end is written, which may bring in the connection's next request.
+    finished(keepAlive: keepAlive, context)
+    guard !keepAlive else {
+      context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+      return
+    }
+    let written = context.eventLoop.makePromise(of: Void.self)
+    context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: written)
+    let channel = context.channel
+    written.futureResult.whenComplete { _ in channel.close(mode: .output, promise: nil) }
+  }
+
+  /// Writes as long as the client takes; goes on when the channel is writable again.
+  private func writePieces(_ context: ChannelHandlerContext) {
+    guard let pieces else { return }
+    while context.channel.isWritable {
+      guard let piece = pieces.next() else {
+        self.pieces = nil
+        stallTimer?.cancel()
+        return end(keepAlive: isKeptAlive, context)
+      }
+      context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(piece))), promise: nil)
+      // Writing may have ended the connection.
+      if self.pieces == nil { return }
+    }
+    // A client that takes nothing for so long holds a state of the store for nobody.
+    stallTimer?.cancel()
+    let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+    stallTimer = context.eventLoop.scheduleTask(in: .seconds(limits.stallSeconds)) {
+      bound.value.close(promise: nil)
+    }
+  }
+
+  func channelWritabilityChanged(context: ChannelHandlerContext) {
+    if pieces != nil, context.channel.isWritable { writePieces(context) }
+    context.fireChannelWritabilityChanged()
   }
 
   private func finished(keepAlive: Bool, _ context: ChannelHandlerContext) {
@@ -230,6 +273,8 @@ final class HTTPRequestHandler: ChannelInboundHandler {
   func channelInactive(context: ChannelHandlerContext) {
     state = .closed
     timeout?.cancel()
+    stallTimer?.cancel()
+    pieces = nil
     task?.cancel()
     stream?.closed()
     stream = nil

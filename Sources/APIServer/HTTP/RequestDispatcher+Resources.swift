@@ -96,6 +96,7 @@ extension RequestDispatcher {
       return try respond(object, call)
     case "list":
       let selection = try selection(call)
+      if let response = try await wholeList(call, selection) { return response }
       let result = try await registry.list(
         resource, namespace: call.namespace, selection: selection)
       return try respond(result, call)

@@ -111,8 +111,8 @@ extension RequestDispatcher {
       ]
       return try encode(list, call.representation)
     case .none:
+      if call.representation.format == .json { return selectedList(result, call) }
       let bytes = listBytes(result, call)
-      if call.representation.format == .json { return APIResponse(bytes: bytes) }
       let value: JSONValue
       do throws(JSONError) {
         value = try JSONValue(parsing: bytes)
@@ -123,7 +123,7 @@ extension RequestDispatcher {
     }
   }
 
-  private func listMetadata(_ result: ListResult) -> JSONValue {
+  func listMetadata(_ result: ListResult) -> JSONValue {
     var metadata: JSONValue = ["resourceVersion": .string(String(result.revision))]
     if !result.continueToken.isEmpty { metadata["continue"] = .string(result.continueToken) }
     if let remaining = result.remainingCount, !result.continueToken.isEmpty {
@@ -133,7 +133,7 @@ extension RequestDispatcher {
   }
 
   /// A list is its objects' stored bytes in a row.
-  private func listBytes(_ result: ListResult, _ call: ResourceCall) -> [UInt8] {
+  func listBytes(_ result: ListResult, _ call: ResourceCall) -> [UInt8] {
     let resource = call.resource
     let prefix = ObjectCodec.typePrefix(kind: resource.kind, apiVersion: resource.apiVersion)
     var output: [UInt8] = []

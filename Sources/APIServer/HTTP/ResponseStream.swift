@@ -15,7 +15,11 @@ final class ResponseStream: Sendable {
     var isFinishing = false
     var isClosed = false
     var onClose: [@Sendable () -> Void] = []
+    var onTaken: [CheckedContinuation<Void, Never>] = []
   }
+
+  /// What `waitUntilTaken` leaves for the client to take.
+  private static let takenBytes = 256 * 1024
 
   private let state = Mutex(State())
   private let channel: any Channel
@@ -28,6 +32,8 @@ final class ResponseStream: Sendable {
     self.closesAfterEnd = closesAfterEnd
     self.maximumPendingBytes = maximumPendingBytes
   }
+
+  var eventLoop: any EventLoop { channel.eventLoop }
 
   var isClosed: Bool { state.withLock { $0.isClosed } }
 
@@ -49,7 +55,7 @@ final class ResponseStream: Sendable {
       return .drain
     }
     switch next {
-    case .drain: channel.eventLoop.execute { self.drain() }
+    case .drain: scheduleDrain()
     case .wait: break
     case .refuse: return false
     case .tooSlow:
@@ -71,7 +77,15 @@ final class ResponseStream: Sendable {
       state.isDrainScheduled = true
       return true
     }
-    if schedule { channel.eventLoop.execute { self.drain() } }
+    if schedule { scheduleDrain() }
+  }
+
+  private func scheduleDrain() {
+    if channel.eventLoop.inEventLoop {
+      drain()
+    } else {
+      channel.eventLoop.execute { self.drain() }
+    }
   }
 
   /// Closes the connection (or the HTTP/2 stream) without a proper end.
@@ -92,19 +106,47 @@ final class ResponseStream: Sendable {
 
   /// The channel is gone or the body has ended.
   func closed() {
-    let actions = state.withLock { state in
+    let (actions, waiters) = state.withLock { state in
       state.isClosed = true
       state.pending = []
       let actions = state.onClose
+      let waiters = state.onTaken
       state.onClose = []
-      return actions
+      state.onTaken = []
+      return (actions, waiters)
     }
     for action in actions { action() }
+    for waiter in waiters { waiter.resume() }
   }
 
   /// Suspends until the stream has ended.
   func waitUntilClosed() async {
     await withCheckedContinuation { continuation in onClose { continuation.resume() } }
+  }
+
+  /// Suspends until the client has taken most of what was written, or the stream has ended.
+  func waitUntilTaken() async {
+    await withCheckedContinuation { continuation in
+      let isTaken = state.withLock { state in
+        if state.isClosed || state.pendingBytes <= Self.takenBytes { return true }
+        state.onTaken.append(continuation)
+        return false
+      }
+      if isTaken { continuation.resume() }
+    }
+  }
+
+  private func taken(_ bytes: Int) {
+    let waiters = state.withLock { state in
+      state.pendingBytes -= bytes
+      guard state.pendingBytes <= Self.takenBytes else {
+        return [CheckedContinuation<Void, Never>]()
+      }
+      let waiters = state.onTaken
+      state.onTaken = []
+      return waiters
+    }
+    for waiter in waiters { waiter.resume() }
   }
 
   private func drain() {
@@ -122,9 +164,7 @@ final class ResponseStream: Sendable {
       if position == buffers.count - 1 {
         let written = bytes
         let promise = channel.eventLoop.makePromise(of: Void.self)
-        promise.futureResult.whenComplete { _ in
-          self.state.withLock { $0.pendingBytes -= written }
-        }
+        promise.futureResult.whenComplete { _ in self.taken(written) }
         channel.write(part, promise: promise)
       } else {
         channel.write(part, promise: nil)

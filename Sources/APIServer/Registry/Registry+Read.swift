@@ -34,6 +34,19 @@ public struct ListSelection: Sendable {
   }
 }
 
+extension ListSelection {
+  func serialized(_ info: ResourceInfo) -> SerializedSelector {
+    SerializedSelector(labels: labels, fields: fields, resource: info)
+  }
+
+  func matches(_ entry: Entry, _ selector: SerializedSelector, _ info: ResourceInfo)
+    throws(APIStatus) -> Bool
+  {
+    if let isMatch = selector.matches(entry.value) { return isMatch }
+    return matches(try ObjectCodec.parse(entry.value, key: entry.key), info)
+  }
+}
+
 /// One page of a list, all of it as of one revision.
 public struct ListResult: Sendable {
   public var objects: [StoredObject]
@@ -90,11 +103,11 @@ extension Registry {
       }
     } else if selection.hasSelectors {
       let step = 500
+      let selector = selection.serialized(info)
       scan: while true {
         let entries = reader.range(from: start, to: end, limit: step)
         for entry in entries {
-          let object = try ObjectCodec.parse(entry.value, key: entry.key)
-          guard selection.matches(object, info) else { continue }
+          guard try selection.matches(entry, selector, info) else { continue }
           if limit > 0, objects.count == limit {
             isCut = true
             break scan

@@ -16,6 +16,7 @@ public final class Registry: Sendable {
   let logger: Logger
   let loops: any EventLoopGroup
   let events = SharedEvents()
+  let batches = SharedBatches()
   let snapshots = SnapshotCache()
   let clock: @Sendable () -> UInt64
 

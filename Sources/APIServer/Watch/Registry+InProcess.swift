@@ -30,7 +30,7 @@ extension Registry {
           return ObjectChange(kind: change.kind, object: object)
         }
         if !batch.isEmpty { receive(batch) }
-      case .initialEventsEnd: break
+      case .events, .initialEventsEnd: break
       case .failure(let status): continuation.yield(status)
       }
     }

@@ -42,6 +42,8 @@ struct WatchChange: Sendable {
 /// What a watcher receives, on its event loop.
 enum WatchDelivery: Sendable {
   case changes([WatchChange], upTo: Revision)
+  /// All that happened, for a watcher that selects nothing and asked for it in this form.
+  case events([Event], upTo: Revision)
   /// The initial state is complete.
   case initialEventsEnd(Revision)
   case failure(APIStatus)
@@ -54,14 +56,43 @@ final class Watch: Sendable {
   func cancel() { pump.cancel() }
 }
 
+/// Where a watch begins.
+struct WatchStart: Sendable {
+  var info: ResourceInfo
+  var selection: ListSelection
+  var selector: SerializedSelector
+  var prefix: Key
+  /// Set where the watch is of one object.
+  var onlyKey: Key?
+  /// The state to send first; `nil`: none is wanted.
+  var reader: (any KeyspaceReader)?
+  /// Events come from behind this revision.
+  var after: Revision
+
+  /// The next objects of the initial state, behind `key`; empty at the end.
+  func objects(from key: Key, limit: Int) throws(APIStatus) -> (objects: [StoredObject], next: Key?)
+  {
+    guard let reader else { return ([], nil) }
+    let entries = reader.range(from: key, to: prefix.prefixEnd, limit: limit)
+    var objects: [StoredObject] = []
+    for entry in entries where onlyKey == nil || entry.key == onlyKey {
+      if selection.hasSelectors {
+        guard try selection.matches(entry, selector, info) else { continue }
+      }
+      objects.append(StoredObject(entry))
+    }
+    let isLast = entries.count < limit
+    return (objects, isLast ? nil : entries.last.map { Key(bytes: $0.key.bytes + [0]) })
+  }
+}
+
 extension Registry {
-  /// Starts a watch. `receive` is called on `loop`, in order: initial state first, if asked for.
+  /// Finds out where a watch begins.
   ///
   /// - Throws: 410 where the revision is no longer kept, 504 where it is yet to come.
-  func watch(
-    _ info: ResourceInfo, namespace: String?, name: String?, request: WatchRequest,
-    loop: any EventLoop, receive: @escaping @Sendable (WatchDelivery) -> Void
-  ) async throws(APIStatus) -> Watch {
+  func watchStart(
+    _ info: ResourceInfo, namespace: String?, name: String?, request: WatchRequest
+  ) async throws(APIStatus) -> WatchStart {
     let selection = request.selection
     let version = selection.resourceVersion
     let isUnversioned = version.isEmpty || version == "0"
@@ -69,45 +100,45 @@ extension Registry {
     let prefix: Key =
       name.map { key(info, namespace: namespace, name: $0) }
       ?? self.prefix(info, namespace: namespace)
-    let after: Revision
-    var initial: [WatchChange] = []
+    var start = WatchStart(
+      info: info, selection: selection, selector: selection.serialized(info), prefix: prefix,
+      onlyKey: name == nil ? nil : prefix, reader: nil, after: 0)
     if wantsState {
       let reader = try await self.reader(resourceVersion: version)
-      after = reader.revision
-      for entry in reader.entries(prefix: prefix) {
-        if name != nil, entry.key != prefix { continue }
-        if selection.hasSelectors {
-          let object = try ObjectCodec.parse(entry.value, key: entry.key)
-          guard selection.matches(object, info) else { continue }
-        }
-        initial.append(WatchChange(kind: .added, source: .object(StoredObject(entry))))
-      }
+      start.reader = reader
+      start.after = reader.revision
     } else if isUnversioned {
-      after = try await reader(resourceVersion: version).revision
+      start.after = try await reader(resourceVersion: version).revision
     } else {
       guard let revision = Revision(version) else { throw .invalidResourceVersion(version) }
-      after = revision
+      start.after = revision
       if store.current().revision < revision {
         try await barrier()
         let current = store.current().revision
         guard current >= revision else { throw .tooLarge(revision, current: current) }
       }
     }
-    let first = initial
-    let onlyKey = name == nil ? nil : prefix
+    return start
+  }
+
+  /// Begins to deliver what happens behind a start. `receive` is called on `loop`, in order.
+  ///
+  /// - Parameter takesEvents: deliver `events` where nothing is selected.
+  func watch(
+    from start: WatchStart, loop: any EventLoop, takesEvents: Bool = false,
+    receive: @escaping @Sendable (WatchDelivery) -> Void
+  ) throws(APIStatus) -> Watch {
     let shared = events
-    loop.execute {
-      if !first.isEmpty { receive(.changes(first, upTo: after)) }
-      if request.sendInitialEvents == true { receive(.initialEventsEnd(after)) }
-    }
+    let takesEvents = takesEvents && !start.selection.hasSelectors && start.onlyKey == nil
     let pump = WatchPump(loop: loop) { delivery in
       switch delivery {
       case .events(let events, let upTo):
+        if takesEvents { return receive(.events(events, upTo: upTo)) }
         var changes: [WatchChange] = []
         changes.reserveCapacity(events.count)
-        for event in events where onlyKey == nil || event.key == onlyKey {
+        for event in events where start.onlyKey == nil || event.key == start.onlyKey {
           let event = shared.shared(event)
-          if let kind = Self.kind(of: event, selection, info) {
+          if let kind = Self.kind(of: event, start) {
             changes.append(WatchChange(kind: kind, source: .shared(event)))
           }
         }
@@ -119,12 +150,30 @@ extension Registry {
       }
     }
     do throws(StoreError) {
-      pump.attach(try store.watch(prefix: prefix, after: after, sink: pump))
+      pump.attach(try store.watch(prefix: start.prefix, after: start.after, sink: pump))
     } catch {
-      if case .compacted(let oldest) = error { throw .tooOld(after, oldest: oldest) }
+      if case .compacted(let oldest) = error { throw .tooOld(start.after, oldest: oldest) }
       throw APIStatus(error)
     }
     return Watch(pump: pump)
+  }
+
+  /// Starts a watch whose initial state, if asked for, is delivered at once.
+  ///
+  /// - Throws: 410 where the revision is no longer kept, 504 where it is yet to come.
+  func watch(
+    _ info: ResourceInfo, namespace: String?, name: String?, request: WatchRequest,
+    loop: any EventLoop, receive: @escaping @Sendable (WatchDelivery) -> Void
+  ) async throws(APIStatus) -> Watch {
+    let start = try await watchStart(info, namespace: namespace, name: name, request: request)
+    let first = try start.objects(from: start.prefix, limit: .max).objects.map {
+      WatchChange(kind: .added, source: .object($0))
+    }
+    loop.execute {
+      if !first.isEmpty { receive(.changes(first, upTo: start.after)) }
+      if request.sendInitialEvents == true { receive(.initialEventsEnd(start.after)) }
+    }
+    return try watch(from: start, loop: loop, receive: receive)
   }
 
   private static func failure(_ error: StoreError) -> APIStatus {
@@ -132,20 +181,25 @@ extension Registry {
     return APIStatus(error)
   }
 
+  /// What an event is to a watcher that selects nothing.
+  static func kind(of event: Event) -> WatchEventKind? {
+    let existed = event.previous != nil
+    if event.kind == .put { return existed ? .modified : .added }
+    return existed ? .deleted : nil
+  }
+
   /// An object that comes to be selected is new to this watcher, and one that ceases to be is
   /// gone for it.
-  private static func kind(of event: SharedEvent, _ selection: ListSelection, _ info: ResourceInfo)
-    -> WatchEventKind?
-  {
-    let isPut = event.event.kind == .put
-    let existed = event.event.previous != nil
-    guard selection.hasSelectors else {
-      if isPut { return existed ? .modified : .added }
-      return existed ? .deleted : nil
+  private static func kind(of event: SharedEvent, _ start: WatchStart) -> WatchEventKind? {
+    guard start.selection.hasSelectors else { return kind(of: event.event) }
+    func matches(_ bytes: [UInt8], _ object: @autoclosure () -> JSONValue?) -> Bool {
+      start.selector.matches(bytes) ?? object().map { start.selection.matches($0, start.info) }
+        ?? false
     }
-    let matches = event.object.map { selection.matches($0, info) } ?? false
-    let matched = event.previous.map { selection.matches($0, info) } ?? false
-    switch (matched, matches) {
+    let now = event.event
+    let isSelected = now.kind == .put && matches(now.value, event.object)
+    let wasSelected = now.previous.map { matches($0.value, event.previous) } ?? false
+    switch (wasSelected, isSelected) {
     case (false, true): return .added
     case (true, true): return .modified
     case (true, false): return .deleted

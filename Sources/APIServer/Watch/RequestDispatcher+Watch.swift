@@ -37,16 +37,21 @@ extension RequestDispatcher {
     _ call: ResourceCall, _ request: WatchRequest, timeoutSeconds: Int64,
     on stream: ResponseStream
   ) async {
-    let loop = registry.loops.next()
+    // The connection's own loop, so that what happens goes out without another hop.
+    let loop = stream.eventLoop
     let session = WatchSession(dispatcher: self, call: call, stream: stream)
     metrics.watchStarted()
     defer { metrics.watchEnded() }
+    let ending = loop.scheduleTask(in: .seconds(timeoutSeconds)) { stream.finish() }
+    defer { ending.cancel() }
     do throws(APIStatus) {
-      let watch = try await registry.watch(
+      let start = try await registry.watchStart(
         call.resource, namespace: call.namespace,
-        name: call.info.name.isEmpty ? nil : call.info.name, request: request, loop: loop,
-        receive: { session.receive($0) })
-      let ending = loop.scheduleTask(in: .seconds(timeoutSeconds)) { stream.finish() }
+        name: call.info.name.isEmpty ? nil : call.info.name, request: request)
+      guard try await sendState(start, to: session, on: stream) else { return }
+      if request.sendInitialEvents == true { session.receive(.initialEventsEnd(start.after)) }
+      let watch = try registry.watch(
+        from: start, loop: loop, takesEvents: true, receive: { session.receive($0) })
       var bookmarks: RepeatedTask?
       if request.allowBookmarks {
         bookmarks = loop.scheduleRepeatedTask(
@@ -55,11 +60,30 @@ extension RequestDispatcher {
       }
       await stream.waitUntilClosed()
       watch.cancel()
-      ending.cancel()
       bookmarks?.cancel()
     } catch {
       session.receive(.failure(error))
     }
+  }
+
+  /// Sends the initial state piece by piece, each when the client has taken most of those before.
+  ///
+  /// - Returns: false where the stream has ended meanwhile.
+  private func sendState(
+    _ start: WatchStart, to session: WatchSession, on stream: ResponseStream
+  ) async throws(APIStatus) -> Bool {
+    var position: Key? = start.reader == nil ? nil : start.prefix
+    while let key = position {
+      let (objects, next) = try start.objects(from: key, limit: Self.pieceObjects)
+      session.receive(
+        .changes(
+          objects.map { WatchChange(kind: .added, source: .object($0)) },
+          upTo: next == nil ? start.after : 0))
+      position = next
+      await stream.waitUntilTaken()
+      if stream.isClosed { return false }
+    }
+    return true
   }
 }
 
@@ -69,6 +93,7 @@ final class WatchSession: Sendable {
   private let call: RequestDispatcher.ResourceCall
   private let stream: ResponseStream
   private let representation: String
+  private let registryPrefix: Key
   private let lastRevision = LockedValue<Revision>(0)
 
   init(
@@ -82,15 +107,29 @@ final class WatchSession: Sendable {
       name += "/" + (call.request.query["includeObject"] ?? "")
     }
     representation = name
+    registryPrefix = dispatcher.registry.prefix(call.resource, namespace: call.namespace)
   }
 
   func receive(_ delivery: WatchDelivery) {
     switch delivery {
     case .changes(let changes, let upTo):
+      // One write for all: each costs a frame, a record and a system call.
+      var output = ByteBuffer()
       for change in changes {
-        guard let frame = frame(change) else { continue }
-        if !stream.write(frame) { return }
+        guard var frame = frame(change) else { continue }
+        if changes.count == 1 { output = frame } else { output.writeBuffer(&frame) }
       }
+      if output.readableBytes > 0, !stream.write(output) { return }
+      lastRevision.set(max(lastRevision.get(), upTo))
+    case .events(let events, let upTo):
+      let output = dispatcher.registry.batches.buffer(
+        of: events, prefix: registryPrefix, representation: representation
+      ) { event in
+        guard let kind = Registry.kind(of: event) else { return nil }
+        let shared = dispatcher.registry.events.shared(event)
+        return frame(WatchChange(kind: kind, source: .shared(shared)))
+      }
+      if output.readableBytes > 0, !stream.write(output) { return }
       lastRevision.set(max(lastRevision.get(), upTo))
     case .initialEventsEnd(let revision):
       writeBookmark(revision, annotations: ["k8s.io/initial-events-end": "true"])

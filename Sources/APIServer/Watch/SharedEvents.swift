@@ -109,3 +109,63 @@ final class SharedEvents: Sendable {
     }
   }
 }
+
+/// Encoded batches of late: watchers of one resource that select nothing mostly get the same
+/// events at the same time, and then the same bytes.
+final class SharedBatches: Sendable {
+  private struct Name: Hashable {
+    var prefix: Key
+    var representation: String
+    var first: ObjectIdentifier
+    var last: ObjectIdentifier
+    var count: Int
+  }
+
+  private struct Batch {
+    var buffer: ByteBuffer
+    /// Kept as long as their identities are in use.
+    var first: Event
+    var last: Event
+  }
+
+  private struct State {
+    var batches: [Name: Batch] = [:]
+    var order: [Name] = []
+    var next = 0
+  }
+
+  static let capacity = 64
+  /// Larger batches are not kept: they come of watches that catch up, each from elsewhere.
+  static let maximumBytes = 512 * 1024
+  private let state = Mutex(State())
+
+  /// The frames of `events`, which are all that happened under `prefix` between the first and the
+  /// last of them.
+  func buffer(
+    of events: [Event], prefix: Key, representation: String, frame: (Event) -> ByteBuffer?
+  ) -> ByteBuffer {
+    guard let first = events.first, let last = events.last else { return ByteBuffer() }
+    let name = Name(
+      prefix: prefix, representation: representation, first: ObjectIdentifier(first),
+      last: ObjectIdentifier(last), count: events.count)
+    if let batch = state.withLock({ $0.batches[name] }) { return batch.buffer }
+    var output = ByteBuffer()
+    for event in events {
+      guard var frame = frame(event) else { continue }
+      if events.count == 1 { output = frame } else { output.writeBuffer(&frame) }
+    }
+    guard output.readableBytes <= Self.maximumBytes else { return output }
+    state.withLock { state in
+      let batch = Batch(buffer: output, first: first, last: last)
+      guard state.batches.updateValue(batch, forKey: name) == nil else { return }
+      if state.order.count < Self.capacity {
+        state.order.append(name)
+      } else {
+        state.batches[state.order[state.next]] = nil
+        state.order[state.next] = name
+        state.next = (state.next + 1) % Self.capacity
+      }
+    }
+    return output
+  }
+}
