@@ -150,11 +150,16 @@ final class SharedBatches: Sendable {
       last: ObjectIdentifier(last), count: events.count)
     if let batch = state.withLock({ $0.batches[name] }) { return batch.buffer }
     var output = ByteBuffer()
+    var isWhole = true
     for event in events {
-      guard var frame = frame(event) else { continue }
+      guard var frame = frame(event) else {
+        // Nothing to tell, or not tellable to this watcher: the next one must find out too.
+        isWhole = false
+        continue
+      }
       if events.count == 1 { output = frame } else { output.writeBuffer(&frame) }
     }
-    guard output.readableBytes <= Self.maximumBytes else { return output }
+    guard isWhole, output.readableBytes <= Self.maximumBytes else { return output }
     state.withLock { state in
       let batch = Batch(buffer: output, first: first, last: last)
       guard state.batches.updateValue(batch, forKey: name) == nil else { return }
