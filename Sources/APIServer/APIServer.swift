@@ -62,6 +62,9 @@ public struct APIServerConfiguration: Sendable {
   /// Reads and writes in flight; watches do not count.
   public var maximumRequestsInFlight: Int
   public var maximumMutatingInFlight: Int
+  /// How long a request waits for its turn before it is answered with 429.
+  public var maximumQueueMilliseconds: UInt64 = 10_000
+  public var limits = HTTPLimits()
 
   public init(
     addresses: [Address], certificatePath: String, keyPath: String, clientCAPath: String,
@@ -123,6 +126,7 @@ public final class APIServer: Sendable {
         "the service range \"\(configuration.serviceRange)\" is no IPv4 CIDR such as "
           + "10.96.0.0/16, with a prefix from 8 to 30")
     }
+    FileDescriptors.raiseLimit()
     let tls = try tlsContext(configuration)
     let clientCA =
       configuration.clientCAPath.isEmpty
@@ -153,16 +157,17 @@ public final class APIServer: Sendable {
         authorizer: Authorizer(store: store, logger: logger), tokens: tokens,
         kubelet: try KubeletConnection(configuration, group: group),
         limiter: RequestLimiter(
-          maximum: configuration.maximumRequestsInFlight,
-          maximumMutating: configuration.maximumMutatingInFlight),
+          reading: .init(places: configuration.maximumRequestsInFlight),
+          mutating: .init(places: configuration.maximumMutatingInFlight),
+          waitMilliseconds: configuration.maximumQueueMilliseconds),
         clusterStatus: clusterStatus, serverMetrics: serverMetrics,
         clusterChange: clusterChange, logger: logger)
       let listener: HTTPListener
       do {
         listener = try await HTTPListener.start(
           addresses: configuration.addresses.map { ($0.host, $0.port) }, tls: tls,
-          verifier: verifier, group: group, limits: .init(),
-          responder: { await handler.respond(to: $0) })
+          verifier: verifier, group: group,
+          limits: configuration.limits, responder: { await handler.respond(to: $0) })
       } catch {
         let places = configuration.addresses.map(\.description).joined(separator: ", ")
         let code = (error as? IOError)?.errnoCode

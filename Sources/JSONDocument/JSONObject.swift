@@ -59,6 +59,22 @@ public struct JSONObject: Sendable {
     }
   }
 
+  /// Edits a member in place, without a copy of what is below it. One that is absent is made an
+  /// empty object first, if `makes`, and else left absent.
+  mutating func edit(_ key: String, makes: Bool, _ body: (inout JSONValue) -> Void) {
+    guard let position = position(of: key) else {
+      guard makes else { return }
+      var value = JSONValue.object([:])
+      body(&value)
+      self[key] = value
+      return
+    }
+    var value = JSONValue.null
+    swap(&value, &values[position])
+    body(&value)
+    swap(&value, &values[position])
+  }
+
   private mutating func rebuildIndex() {
     guard keys.count > Self.indexThreshold else {
       index = nil

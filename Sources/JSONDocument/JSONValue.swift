@@ -88,10 +88,18 @@ extension JSONValue {
       self[first] = newValue
       return
     }
-    if newValue == nil, self[first] == nil { return }
-    var child = self[first] ?? .object([:])
-    child.set(newValue, path: path.dropFirst())
-    self[first] = child
+    switch self {
+    case .object(var object):
+      self = .null  // The tree gives up its reference, so that the edit happens in place.
+      object.edit(first, makes: newValue != nil) { $0.set(newValue, path: path.dropFirst()) }
+      self = .object(object)
+    case .null:
+      guard newValue != nil else { return }
+      var child = JSONValue.object([:])
+      child.set(newValue, path: path.dropFirst())
+      self = .object([first: child])
+    default: break
+    }
   }
 }
 

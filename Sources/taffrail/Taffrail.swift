@@ -14,7 +14,7 @@ struct Taffrail: AsyncParsableCommand {
     subcommands: [
       UpCommand.self, DownCommand.self, SuperviseCommand.self, EndpointCommand.self,
       ServerCommand.self, ClusterCommand.self, LogCommand.self, BackupCommand.self,
-      BenchCommand.self,
+      BenchCommand.self, FuzzCommand.self,
       SimulateCommand.self, KubeletCommand.self,
     ])
 }

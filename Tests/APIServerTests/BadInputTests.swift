@@ -80,17 +80,4 @@ import Testing
       #expect(broken.status == 400)
     }
   }
-
-  @Test func aFullServerAsksToComeAgain() {
-    let limiter = RequestLimiter(maximum: 2, maximumMutating: 1)
-    #expect(limiter.enter(isMutating: true))
-    #expect(!limiter.enter(isMutating: true))
-    #expect(limiter.enter(isMutating: false))
-    #expect(limiter.enter(isMutating: false))
-    #expect(!limiter.enter(isMutating: false))
-    limiter.leave(isMutating: true)
-    #expect(limiter.enter(isMutating: true))
-    #expect(RequestLimiter.tooMany.code == 429)
-    #expect(RequestLimiter.tooMany.retryAfterSeconds == 1)
-  }
 }

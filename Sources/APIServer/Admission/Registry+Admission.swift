@@ -62,6 +62,9 @@ extension Registry {
     if info.isPods, subresource.isEmpty { try checkPrivileged(object, info) }
   }
 
+  private static let phasePath = [Array("status".utf8), Array("phase".utf8)]
+  private static let deletionPath = [Array("metadata".utf8), Array("deletionTimestamp".utf8)]
+
   /// Nothing new comes into a namespace that is missing or going away.
   ///
   /// - Returns: a compare that makes the write fail if the namespace begins to go meanwhile.
@@ -74,6 +77,12 @@ extension Registry {
     let key = Key(resource: "namespaces", group: "", namespace: "", name: namespace)
     guard let entry = try await entry(key) else {
       throw .notFound(.namespaces, name: namespace)
+    }
+    if let phase = JSONScan.range(of: Self.phasePath, in: entry.value),
+      entry.value[phase].elementsEqual("\"Active\"".utf8),
+      JSONScan.range(of: Self.deletionPath, in: entry.value) == nil
+    {
+      return nil
     }
     let value = try ObjectCodec.parse(entry.value, key: key)
     guard value.isBeingDeleted || value.at("status", "phase")?.stringValue == "Terminating" else {

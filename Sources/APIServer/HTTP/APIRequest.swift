@@ -12,6 +12,8 @@ struct APIRequest: Sendable {
   var headers: HTTPHeaders
   var body: ByteBuffer
   var peer: PeerIdentity
+  /// What path and method ask for.
+  var info = RequestInfo()
 
   init(head: HTTPRequestHead, body: ByteBuffer, peer: PeerIdentity) {
     method = head.method
@@ -23,6 +25,7 @@ struct APIRequest: Sendable {
     headers = head.headers
     self.body = body
     self.peer = peer
+    info = RequestInfo(self)
   }
 
   var userAgent: String { headers.first(name: "user-agent") ?? "" }

@@ -20,10 +20,10 @@ final class HTTPListener: Sendable {
 
   static func start(
     addresses: [(host: String, port: Int)], tls: NIOSSLContext, verifier: ClientCertificates,
-    group: any EventLoopGroup, limits: HTTPRequestHandler.Limits,
+    group: any EventLoopGroup, limits: HTTPLimits,
     responder: @escaping RequestResponder
   ) async throws -> HTTPListener {
-    let connections = OpenConnections()
+    let connections = OpenConnections(maximum: limits.maximumConnections)
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 1024)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -52,7 +52,7 @@ final class HTTPListener: Sendable {
   private static func configure(
     _ channel: any Channel, connections: OpenConnections, tls: NIOSSLContext,
     verifier: ClientCertificates,
-    limits: HTTPRequestHandler.Limits, responder: @escaping RequestResponder
+    limits: HTTPLimits, responder: @escaping RequestResponder
   ) throws {
     let peer = channel.eventLoop.makePromise(of: PeerIdentity.self)
     let handler = NIOSSLServerHandler(
@@ -65,7 +65,7 @@ final class HTTPListener: Sendable {
       })
     let operations = channel.pipeline.syncOperations
     try operations.addHandler(handler)
-    try operations.addHandler(HandshakeDeadline(seconds: 10))
+    try operations.addHandler(HandshakeDeadline(seconds: limits.handshakeSeconds))
     let identity = peer.futureResult
     channel.closeFuture.whenComplete { _ in peer.succeed(.none) }
     // Without a certificate the callback above never runs.
@@ -103,38 +103,50 @@ final class HTTPListener: Sendable {
 
   private static func configureHTTP2(
     _ channel: any Channel, connections: OpenConnections, peer: EventLoopFuture<PeerIdentity>,
-    limits: HTTPRequestHandler.Limits, responder: @escaping RequestResponder
+    limits: HTTPLimits, responder: @escaping RequestResponder
   ) throws {
     // client-go multiplexes every informer over one connection and cancels watches freely: the
     // library's defaults (100 streams, 64 KiB windows, 200 resets in 30 s) are for browsers.
     let window = 1024 * 1024
     var connection = NIOHTTP2Handler.ConnectionConfiguration()
     connection.initialSettings = [
-      HTTP2Setting(parameter: .maxConcurrentStreams, value: 1000),
+      HTTP2Setting(parameter: .maxConcurrentStreams, value: limits.maximumStreams),
       // Far more than is taken: what exceeds this ends the connection, what exceeds only
       // `maximumHeaderBytes` is answered.
       HTTP2Setting(parameter: .maxHeaderListSize, value: 1024 * 1024),
       HTTP2Setting(parameter: .initialWindowSize, value: window),
     ]
     connection.targetWindowSize = window
-    connection.controlFrameRateLimit.maximumCount = 20_000
+    connection.controlFrameRateLimit.maximumCount = limits.maximumControlFrames
+    connection.maximumBufferedControlFrames = limits.maximumBufferedControlFrames
     var stream = NIOHTTP2Handler.StreamConfiguration()
     stream.targetWindowSize = window
-    stream.outboundBufferSizeHighWatermark = window
-    stream.outboundBufferSizeLowWatermark = window / 2
-    stream.streamResetFrameRateLimit.maximumCount = 20_000
-    stream.streamErrorRateLimit.maximumCount = 20_000
-    _ = try channel.pipeline.syncOperations.configureHTTP2Pipeline(
-      mode: .server, connectionConfiguration: connection, streamConfiguration: stream
-    ) { stream in
-      stream.eventLoop.makeCompletedFuture {
-        try stream.pipeline.syncOperations.addHandler(HTTP2FramePayloadToHTTP1ServerCodec())
-        try stream.pipeline.syncOperations.addHandler(
-          HTTPRequestHandler(
-            responder: responder, peer: peer, isHTTP2: true, limits: limits,
-            connections: connections))
-      }
-    }
+    // What is made of a list ahead of the client: a few pieces.
+    stream.outboundBufferSizeHighWatermark = 256 * 1024
+    stream.outboundBufferSizeLowWatermark = 128 * 1024
+    stream.streamResetFrameRateLimit.maximumCount = limits.maximumStreamResets
+    stream.streamErrorRateLimit.maximumCount = limits.maximumStreamErrors
+    let management = NIOHTTP2ServerConnectionManagementHandler(
+      eventLoop: channel.eventLoop,
+      configuration: .init(
+        maxIdleTime: .seconds(limits.idleSeconds), maxAge: nil, maxGraceTime: .seconds(60),
+        // Finds out that a client is gone whose machine or network has failed without a word.
+        keepalive: .init(
+          pingInterval: .seconds(limits.pingSeconds), ackTimeout: .seconds(limits.pingSeconds))))
+    try channel.pipeline.syncOperations.addHandler(
+      NIOHTTP2Handler(
+        mode: .server, eventLoop: channel.eventLoop, connectionConfiguration: connection,
+        streamConfiguration: stream, streamDelegate: management.http2StreamDelegate
+      ) { stream in
+        stream.eventLoop.makeCompletedFuture {
+          try stream.pipeline.syncOperations.addHandler(HTTP2FramePayloadToHTTP1ServerCodec())
+          try stream.pipeline.syncOperations.addHandler(
+            HTTPRequestHandler(
+              responder: responder, peer: peer, isHTTP2: true, limits: limits,
+              connections: connections))
+        }
+      })
+    try channel.pipeline.syncOperations.addHandler(management)
     try channel.pipeline.syncOperations.addHandler(ConnectionErrorHandler())
   }
 

@@ -11,22 +11,6 @@ final class HTTPRequestHandler: ChannelInboundHandler {
   typealias InboundIn = HTTPServerRequestPart
   typealias OutboundOut = HTTPServerResponsePart
 
-  struct Limits: Sendable {
-    /// Upstream's bound on a request body.
-    var maximumBodyBytes = 3 * 1024 * 1024
-    /// Names and values of a request's headers together. Tokens and certificates' names need a few
-    /// KiB; more than this is a mistake or an attack.
-    var maximumHeaderBytes = 64 * 1024
-    /// From the first byte of waiting for a request until its head is there.
-    var headSeconds: Int64 = 32
-    /// Between two requests of one connection.
-    var idleSeconds: Int64 = 180
-    /// What a slow client of a watch may leave behind unread.
-    var maximumPendingStreamBytes = 8 * 1024 * 1024
-    /// How long a client may take nothing of an answer that it was sent.
-    var stallSeconds: Int64 = 30
-  }
-
   private enum State {
     case idle
     case receiving(HTTPRequestHead, ByteBuffer)
@@ -37,7 +21,7 @@ final class HTTPRequestHandler: ChannelInboundHandler {
   }
 
   private let responder: RequestResponder
-  private let limits: Limits
+  private let limits: HTTPLimits
   private let peer: EventLoopFuture<PeerIdentity>
   private let isHTTP2: Bool
   private let connections: OpenConnections
@@ -49,10 +33,12 @@ final class HTTPRequestHandler: ChannelInboundHandler {
   private var isKeptAlive = false
   /// While pieces wait for the client to take those before.
   private var stallTimer: Scheduled<Void>?
+  /// Answers for a request that takes too long.
+  private var deadline: Scheduled<Void>?
 
   init(
     responder: @escaping RequestResponder, peer: EventLoopFuture<PeerIdentity>, isHTTP2: Bool,
-    limits: Limits, connections: OpenConnections
+    limits: HTTPLimits, connections: OpenConnections
   ) {
     self.responder = responder
     self.peer = peer
@@ -84,7 +70,7 @@ final class HTTPRequestHandler: ChannelInboundHandler {
         return
       }
       // A body that trickles in must end at some time as well.
-      schedule(seconds: limits.idleSeconds, context)
+      schedule(seconds: limits.bodySeconds, context)
       if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
         context.writeAndFlush(
           wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))),
@@ -125,6 +111,14 @@ final class HTTPRequestHandler: ChannelInboundHandler {
       let request = APIRequest(head: head, body: body, peer: identity)
       let version = head.version
       let isHead = head.method == .HEAD
+      do throws(APIStatus) {
+        try handler.setDeadline(request, version: version, keepAlive: keepAlive, context)
+      } catch {
+        handler.write(
+          APIResponse(error), stream: nil, version: version, isHead: isHead,
+          keepAlive: keepAlive, context)
+        return
+      }
       let connections = handler.connections
       guard connections.beginTask() else {
         context.close(promise: nil)
@@ -149,6 +143,25 @@ final class HTTPRequestHandler: ChannelInboundHandler {
     }
   }
 
+  /// - Throws: 400 where the client asks for a time that is none.
+  private func setDeadline(
+    _ request: APIRequest, version: HTTPVersion, keepAlive: Bool,
+    _ context: ChannelHandlerContext
+  ) throws(APIStatus) {
+    guard !request.info.isLongRunning else { return }
+    let milliseconds = try RequestDeadline.milliseconds(request.query["timeout"])
+    let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+    deadline = context.eventLoop.scheduleTask(in: .milliseconds(milliseconds)) {
+      let (handler, context) = bound.value
+      guard case .responding = handler.state, handler.pieces == nil else { return }
+      // What the task still comes to has nobody to read it.
+      handler.task?.cancel()
+      handler.write(
+        APIResponse(RequestDeadline.timeout), stream: nil, version: version, isHead: false,
+        keepAlive: false, context)
+    }
+  }
+
   private func write(
     _ response: APIResponse, stream: ResponseStream?, version: HTTPVersion, isHead: Bool,
     keepAlive: Bool, _ context: ChannelHandlerContext
@@ -157,8 +170,9 @@ final class HTTPRequestHandler: ChannelInboundHandler {
       stream?.closed()
       return
     }
+    deadline?.cancel()
     var headers = response.headers
-    if !keepAlive { headers.replaceOrAdd(name: "Connection", value: "close") }
+    if !keepAlive, !isHTTP2 { headers.replaceOrAdd(name: "Connection", value: "close") }
     if case .bytes(let bytes) = response.body {
       headers.replaceOrAdd(name: "Content-Length", value: String(bytes.count))
     }
@@ -196,14 +210,22 @@ final class HTTPRequestHandler: ChannelInboundHandler {
   private func end(keepAlive: Bool, _ context: ChannelHandlerContext) {
     // Before the end is written, which may bring in the connection's next request.
     finished(keepAlive: keepAlive, context)
-    guard !keepAlive else {
+    let channel = context.channel
+    let closes = !keepAlive && !isHTTP2
+    guard closes || !channel.isWritable else {
       context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
       return
     }
+    // A client that takes nothing must not hold the answer for ever.
+    let stall = context.eventLoop.scheduleTask(in: .seconds(limits.stallSeconds)) {
+      channel.close(promise: nil)
+    }
     let written = context.eventLoop.makePromise(of: Void.self)
+    written.futureResult.whenComplete { _ in
+      stall.cancel()
+      if closes { channel.close(mode: .output, promise: nil) }
+    }
     context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: written)
-    let channel = context.channel
-    written.futureResult.whenComplete { _ in channel.close(mode: .output, promise: nil) }
   }
 
   /// Writes as long as the client takes; goes on when the channel is writable again.
@@ -273,6 +295,7 @@ final class HTTPRequestHandler: ChannelInboundHandler {
   func channelInactive(context: ChannelHandlerContext) {
     state = .closed
     timeout?.cancel()
+    deadline?.cancel()
     stallTimer?.cancel()
     pieces = nil
     task?.cancel()

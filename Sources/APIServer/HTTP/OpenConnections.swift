@@ -12,11 +12,14 @@ final class OpenConnections: Sendable {
   }
 
   private let state = Mutex(State())
+  private let maximum: Int
 
-  /// False where the listener is stopping: the connection has to go.
+  init(maximum: Int) { self.maximum = maximum }
+
+  /// False where there are too many, or the listener is stopping: the connection has to go.
   func add(_ channel: any Channel) -> Bool {
     let isTaken = state.withLock { state in
-      guard !state.isStopping else { return false }
+      guard !state.isStopping, state.channels.count < maximum else { return false }
       state.channels[ObjectIdentifier(channel)] = channel
       return true
     }

@@ -47,26 +47,69 @@ final class RequestDispatcher: Sendable {
   func stop() { authorizer.stop() }
 
   func respond(to request: APIRequest) async -> APIResponse {
-    let info = RequestInfo(request)
+    let info = request.info
     let begun = ContinuousClock.now
-    var response: APIResponse
-    if info.isLongRunning {
-      response = await answer(request, info)
-    } else if limiter.enter(isMutating: info.isMutating) {
-      response = await answer(request, info)
-      limiter.leave(isMutating: info.isMutating)
-    } else {
-      response = APIResponse(RequestLimiter.tooMany)
-    }
+    var response = await admit(request, info)
     metrics.count(
       info, code: Int(response.status.code), duration: ContinuousClock.now - begun)
     response.headers.add(name: "Cache-Control", value: "no-cache, private")
     return response
   }
 
-  private func answer(_ request: APIRequest, _ info: RequestInfo) async -> APIResponse {
+  /// Finds out who asks, and has the request wait for its turn.
+  private func admit(_ request: APIRequest, _ info: RequestInfo) async -> APIResponse {
+    let user: UserInfo
     do throws(APIStatus) {
-      var user = try authenticator.authenticate(request, path: info.path)
+      user = try authenticator.authenticate(request, path: info.path)
+    } catch {
+      return failure(error, request)
+    }
+    let kind = Self.kind(of: info, user)
+    // Whoever impersonates others takes from the own share.
+    guard await limiter.enter(kind, user: user.name) else {
+      return failure(RequestLimiter.tooMany, request)
+    }
+    guard kind == .longRunning else {
+      let response = await answer(request, info, user)
+      limiter.leave(kind, user: user.name)
+      return response
+    }
+    let response = await answer(request, info, user)
+    guard case .stream(let run) = response.body else {
+      limiter.leave(kind, user: user.name)
+      return response
+    }
+    // The place is taken until the stream ends.
+    var counted = response
+    let limiter = limiter
+    counted.body = .stream { stream in
+      stream.onClose { limiter.leave(kind, user: user.name) }
+      await run(stream)
+    }
+    return counted
+  }
+
+  /// Leases, statuses and heartbeats of the cluster's own parts must get through when clients are
+  /// over-eager: without them nodes and leaders would count as dead.
+  static func kind(of info: RequestInfo, _ user: UserInfo) -> RequestLimiter.Kind {
+    if info.isLongRunning { return .longRunning }
+    guard info.isResource else {
+      return Authenticator.publicPaths.contains(info.path) ? .system : .reading
+    }
+    let isPart =
+      user.groups.contains("system:nodes") || user.name.hasPrefix("system:kube-")
+      || user.name.hasPrefix("system:serviceaccount:kube-system:")
+    let isVital =
+      info.resource == "leases" || info.resource == "nodes" && info.subresource == "status"
+    if isPart, isVital { return .system }
+    return info.isMutating ? .mutating : .reading
+  }
+
+  private func answer(_ request: APIRequest, _ info: RequestInfo, _ authenticated: UserInfo) async
+    -> APIResponse
+  {
+    do throws(APIStatus) {
+      var user = authenticated
       var impersonator = ""
       if let asked = try Authenticator.impersonation(request.headers) {
         try authorizeImpersonation(asked, by: user)
@@ -77,7 +120,7 @@ final class RequestDispatcher: Sendable {
       guard info.isResource else { return try await answerPath(request, info, user) }
       return try await answerResource(request, info, user: user, impersonator: impersonator)
     } catch {
-      return info.isResource ? failure(error, request) : APIResponse(error)
+      return failure(error, request)
     }
   }
 

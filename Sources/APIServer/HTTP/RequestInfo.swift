@@ -4,10 +4,10 @@ import NIOHTTP1
 struct RequestInfo: Sendable, Hashable {
   var isResource = false
   /// The path with its escapes decoded.
-  var path: String
+  var path = ""
   /// get, list, watch, create, update, patch, delete, deletecollection; for other paths the
   /// method in lower case.
-  var verb: String
+  var verb = ""
   var group = ""
   var version = ""
   var resource = ""
@@ -17,6 +17,8 @@ struct RequestInfo: Sendable, Hashable {
   /// Empty for cluster-scoped resources and for all namespaces.
   var namespace = ""
   var name = ""
+
+  init() {}
 
   init(_ request: APIRequest) {
     var segments = request.rawPath.split(separator: "/", omittingEmptySubsequences: true)

@@ -13,6 +13,7 @@ final class LoadGenerator: Sendable {
   let loop: any EventLoop
   private let group: MultiThreadedEventLoopGroup
   private let tls: NIOSSLContext
+  private let tlsSettings: TLSConfiguration
   private let servers: [(host: String, port: Int)]
 
   /// - Parameter servers: connections are spread over them in turn.
@@ -33,6 +34,7 @@ final class LoadGenerator: Sendable {
       settings.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: key, format: .pem))
     }
     tls = try NIOSSLContext(configuration: settings)
+    tlsSettings = settings
   }
 
   func shutDown() async { try? await group.shutdownGracefully() }
@@ -161,6 +163,48 @@ private final class LoadRun {
       } else {
         next(on: connection)
       }
+    }
+  }
+}
+
+extension LoadGenerator {
+  /// Opens a connection, sends bytes, and waits a moment for the server to close it.
+  func throwBytes(_ bytes: [UInt8], isHTTP2: Bool) async throws {
+    let (host, port) = servers[0]
+    var settings = tlsSettings
+    settings.applicationProtocols = [isHTTP2 ? "h2" : "http/1.1"]
+    let tls = try NIOSSLContext(configuration: settings)
+    let channel = try await ClientBootstrap(group: loop)
+      .connectTimeout(.seconds(5))
+      .channelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          let operations = channel.pipeline.syncOperations
+          try operations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: nil))
+          try operations.addHandler(Thrower(bytes))
+        }
+      }
+      .connect(host: host, port: port).get()
+    // What only looks broken to a person may leave the connection open.
+    let limit = loop.scheduleTask(in: .milliseconds(300)) { channel.close(promise: nil) }
+    try? await channel.closeFuture.get()
+    limit.cancel()
+  }
+
+  /// Sends once, and drops what comes.
+  private final class Thrower: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+    private let bytes: [UInt8]
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    func channelActive(context: ChannelHandlerContext) {
+      context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+      context.close(promise: nil)
     }
   }
 }

@@ -134,6 +134,15 @@ final class TestStream: Sendable {
   func attach(_ channel: any Channel) { self.channel.value = channel }
   func close() { channel.value?.close(promise: nil) }
 
+  /// Leaves in the socket what comes.
+  func pauseReading() {
+    _ = channel.value?.setOption(.autoRead, value: false)
+  }
+
+  func resumeReading() {
+    _ = channel.value?.setOption(.autoRead, value: true)
+  }
+
   func head() async throws -> HTTPResponseHead {
     var iterator = heads.makeAsyncIterator()
     guard let head = try await iterator.next() else { throw ChannelError.eof }

@@ -33,7 +33,9 @@ final class TestServer: Sendable {
   /// Runs `body` with a server, and removes everything afterwards.
   static func run(
     anonymousAuth: Bool = false, disabledAdmissionPlugins: Set<String> = ["ServiceAccount"],
-    serviceRange: String = "10.96.0.0/16", body: (TestServer) async throws -> Void
+    serviceRange: String = "10.96.0.0/16",
+    adjust: (inout APIServerConfiguration) -> Void = { _ in },
+    store: (Replica) -> any EventStore = { $0 }, body: (TestServer) async throws -> Void
   ) async throws {
     let folder = NSTemporaryDirectory() + "apiserver-\(UUID().uuidString)"
     try FileManager.default.createDirectory(
@@ -45,8 +47,9 @@ final class TestServer: Sendable {
         clusterID: 7, id: 1, dataDirectory: folder + "/store"), logger: quiet)
     do {
       let api = try await start(
-        keys: keys, store: replica, anonymousAuth: anonymousAuth,
-        disabledAdmissionPlugins: disabledAdmissionPlugins, serviceRange: serviceRange)
+        keys: keys, store: store(replica), anonymousAuth: anonymousAuth,
+        disabledAdmissionPlugins: disabledAdmissionPlugins, serviceRange: serviceRange,
+        adjust: adjust)
       let server = TestServer(api: api, replica: replica, keys: keys, folder: folder)
       do {
         try await body(server)
@@ -65,16 +68,19 @@ final class TestServer: Sendable {
   static func start(
     keys: StandalonePKI, store: any EventStore, anonymousAuth: Bool = false,
     disabledAdmissionPlugins: Set<String> = ["ServiceAccount"],
-    serviceRange: String = "10.96.0.0/16"
+    serviceRange: String = "10.96.0.0/16",
+    adjust: (inout APIServerConfiguration) -> Void = { _ in }
   ) async throws -> APIServer {
+    var configuration = APIServerConfiguration(
+      addresses: [.init(host: "127.0.0.1", port: 0)], certificatePath: keys.api.certificate,
+      keyPath: keys.api.key, clientCAPath: keys.authority,
+      serviceAccountKeyPath: keys.serviceAccountKey, serviceRange: serviceRange,
+      disabledAdmissionPlugins: disabledAdmissionPlugins, allowPrivileged: true,
+      anonymousAuth: anonymousAuth)
+    adjust(&configuration)
     let api = try await APIServer.start(
-      configuration: APIServerConfiguration(
-        addresses: [.init(host: "127.0.0.1", port: 0)], certificatePath: keys.api.certificate,
-        keyPath: keys.api.key, clientCAPath: keys.authority,
-        serviceAccountKeyPath: keys.serviceAccountKey, serviceRange: serviceRange,
-        disabledAdmissionPlugins: disabledAdmissionPlugins, allowPrivileged: true,
-        anonymousAuth: anonymousAuth),
-      store: store, clusterStatus: { ["replicas": []] }, logger: quiet)
+      configuration: configuration, store: store, clusterStatus: { ["replicas": []] }, logger: quiet
+    )
     while !api.isReady { try await Task.sleep(nanoseconds: 5_000_000) }
     return api
   }

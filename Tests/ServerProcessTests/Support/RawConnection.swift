@@ -26,12 +26,13 @@ final class RawConnection: Sendable {
   private let channel: any Channel
   private let state = NIOLockedValueBox(State())
 
-  init(port: Int, _ security: Security) async throws {
+  init(port: Int, _ security: Security, protocols: [String] = []) async throws {
     let state = state
     var context: NIOSSLContext?
     if case .tls(let credential) = security {
       var tls = TLSConfiguration.makeClientConfiguration()
       tls.certificateVerification = .none
+      tls.applicationProtocols = protocols
       if let credential {
         tls.certificateChain = try NIOSSLCertificate.fromPEMFile(credential.certificate).map {
           .certificate($0)
