@@ -201,7 +201,10 @@ let package = Package(
       ]),
     .testTarget(
       name: "ClusterToolsTests",
-      dependencies: ["ClusterTools", "ClusterConfiguration", "EventStore", "Keyspace", logging]),
+      dependencies: [
+        "ClusterTools", "ClusterConfiguration", "EventStore", "Keyspace", "JSONDocument", nio,
+        logging,
+      ]),
     .testTarget(
       name: "StoreSimulationTests", dependencies: ["StoreSimulation", "Raft", "EventLog"]),
   ],

@@ -40,6 +40,10 @@ struct BenchCommand: AsyncParsableCommand {
     var informedPods = 20_000
     @Option(help: "Also write the figures here, as JSON.")
     var json: String?
+    @Option(help: "Print the figures of an earlier run beside, and the ratios: a file of --json.")
+    var compare: String?
+    @Flag(help: "Measure an etcd of three servers beside the store (Debian: etcd-server).")
+    var etcd = false
 
     func validate() throws {
       guard (1...1_000_000).contains(pods), (0...1_000).contains(failovers),
@@ -54,6 +58,7 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+      let earlier = try compare.map(Self.report)
       let home = FileManager.default.temporaryDirectory
         .appendingPathComponent("taffrail-bench-\(getpid())").path
       try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
@@ -72,6 +77,10 @@ struct BenchCommand: AsyncParsableCommand {
           binary: Self.binary, configuration: configuration, home: clusterHome,
           seconds: Double(seconds)
         ).run(into: &report, progress: progress)
+      }
+      if part != .api, etcd {
+        try await EtcdBench(folder: home + "/etcd", seconds: Double(seconds)).run(
+          into: &report, progress: progress)
       }
       if part != .store, servers != .three {
         try await StandaloneBench(
@@ -94,10 +103,20 @@ struct BenchCommand: AsyncParsableCommand {
         try await FailoverBench(clients: clients, failovers: failovers).run(
           into: &report, progress: { progress($0) })
       }
-      print(ColumnText.render(header: ["PART", "MEASURE", "VALUE", "UNIT"], rows: report.cells))
+      let table = report.table(comparedWith: earlier)
+      print(ColumnText.render(header: table.header, rows: table.rows))
       if let json {
         try (report.json.text + "\n").write(toFile: json, atomically: true, encoding: .utf8)
       }
+    }
+
+    private static func report(_ path: String) throws -> BenchReport {
+      guard let bytes = FileManager.default.contents(atPath: path) else {
+        throw LogToolError("can't read \(path)")
+      }
+      guard let json = try? JSONValue(parsing: Array(bytes)), let report = BenchReport(json: json)
+      else { throw LogToolError("\(path) holds no figures that --json wrote") }
+      return report
     }
 
     static var binary: String {

@@ -6,6 +6,12 @@ struct LoadRequest: Sendable {
   var path: String
   var contentType = ""
   var body = ByteBuffer()
+  /// Over plain TCP.
+  var isPlain = false
+  /// More of the body could follow: the stream stays open.
+  var keepsOpen = false
+
+  var isGRPC: Bool { contentType == "application/grpc" }
 
   static func get(_ path: String) -> LoadRequest { LoadRequest(method: "GET", path: path) }
 }
@@ -80,14 +86,21 @@ enum LoadFrames {
     case "POST": output.writeInteger(UInt8(0x83))
     default: writeField(2, request.method, into: &output)
     }
-    output.writeInteger(UInt8(0x87))  // :scheme https
+    output.writeInteger(UInt8(request.isPlain ? 0x86 : 0x87))  // :scheme http or https
     writeField(1, authority, into: &output)
     writeField(4, request.path, into: &output)
     writeField(19, "application/json", into: &output)
     writeField(58, "taffrail-bench", into: &output)
     if hasBody {
       writeField(31, request.contentType, into: &output)
-      writeField(28, String(request.body.readableBytes), into: &output)
+      if request.isGRPC {
+        // RFC 9110: without it a server may leave out the trailers that carry gRPC's status.
+        output.writeInteger(UInt8(0))
+        writeText("te", into: &output)
+        writeText("trailers", into: &output)
+      } else {
+        writeField(28, String(request.body.readableBytes), into: &output)
+      }
     }
     let length = output.writerIndex - start - headerLength
     output.setInteger(UInt8(truncatingIfNeeded: length >> 16), at: start)
@@ -98,7 +111,8 @@ enum LoadFrames {
     {
       writeHeader(
         length: part.readableBytes, kind: Kind.data,
-        flags: body.readableBytes == 0 ? Flag.endStream : 0, stream: stream, into: &output)
+        flags: body.readableBytes == 0 && !request.keepsOpen ? Flag.endStream : 0, stream: stream,
+        into: &output)
       output.writeImmutableBuffer(part)
     }
   }
@@ -106,6 +120,10 @@ enum LoadFrames {
   /// A literal without indexing, its name from the static table.
   private static func writeField(_ name: Int, _ value: String, into output: inout ByteBuffer) {
     writeInteger(name, prefixBits: 4, into: &output)
+    writeText(value, into: &output)
+  }
+
+  private static func writeText(_ value: String, into output: inout ByteBuffer) {
     writeInteger(value.utf8.count, prefixBits: 7, into: &output)
     output.writeString(value)
   }

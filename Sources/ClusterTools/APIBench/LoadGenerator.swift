@@ -12,7 +12,8 @@ final class LoadGenerator: Sendable {
 
   let loop: any EventLoop
   private let group: MultiThreadedEventLoopGroup
-  private let tls: NIOSSLContext
+  /// `nil`: plain TCP.
+  private let tls: NIOSSLContext?
   private let tlsSettings: TLSConfiguration
   private let servers: [(host: String, port: Int)]
 
@@ -37,6 +38,15 @@ final class LoadGenerator: Sendable {
     tlsSettings = settings
   }
 
+  /// For servers that speak HTTP/2 without TLS.
+  init(plain servers: [(host: String, port: Int)]) {
+    group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    loop = group.next()
+    self.servers = servers
+    tls = nil
+    tlsSettings = TLSConfiguration.makeClientConfiguration()
+  }
+
   func shutDown() async { try? await group.shutdownGracefully() }
 
   /// Opens connections; they stay until `close`.
@@ -53,7 +63,9 @@ final class LoadGenerator: Sendable {
         .channelInitializer { channel in
           channel.eventLoop.makeCompletedFuture {
             let operations = channel.pipeline.syncOperations
-            try operations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: nil))
+            if let tls {
+              try operations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: nil))
+            }
             try operations.addHandler(
               LoadConnection(authority: "\(host):\(port)", ready: ready))
           }
@@ -80,13 +92,18 @@ final class LoadGenerator: Sendable {
 
     /// Sends `count` requests from `workers` at once, each when its one before is answered.
     ///
+    /// - Parameters:
+    ///   - seconds: no more are sent after that time.
+    ///   - minimumBytes: an answer with fewer is a failure, as gRPC's have the status 200.
     /// - Throws: where an answer's status is not `status`.
     func run(
-      workers: Int, count: Int, status: Int,
+      workers: Int, count: Int, seconds: Double? = nil, status: Int, minimumBytes: Int = 0,
       request: @escaping @Sendable (Int) -> LoadRequest
     ) async throws -> LoadResult {
       try await loop.flatSubmit { () -> EventLoopFuture<LoadResult> in
-        let run = LoadRun(loop: loop, count: count, status: status, request: request)
+        let run = LoadRun(
+          loop: loop, count: count, seconds: seconds, status: status, minimumBytes: minimumBytes,
+          request: request)
         for worker in 0..<workers { run.next(on: bound[worker % bound.count].value) }
         return run.done.futureResult
       }.get()
@@ -121,29 +138,38 @@ private final class LoadRun {
   private let count: Int
   private let status: Int
   private let request: (Int) -> LoadRequest
-  private let start = NIODeadline.now().uptimeNanoseconds
+  private let start: UInt64
   private var begun = 0
   private var ended = 0
   private var bytes = 0
   private var latencies: [UInt64] = []
   private var hasFailed = false
+  private let end: UInt64
+  private let minimumBytes: Int
 
-  init(loop: any EventLoop, count: Int, status: Int, request: @escaping (Int) -> LoadRequest) {
+  init(
+    loop: any EventLoop, count: Int, seconds: Double?, status: Int, minimumBytes: Int,
+    request: @escaping (Int) -> LoadRequest
+  ) {
     self.count = count
+    self.minimumBytes = minimumBytes
+    let start = NIODeadline.now().uptimeNanoseconds
+    self.start = start
+    end = seconds.map { start + UInt64($0 * 1e9) } ?? .max
     self.status = status
     self.request = request
     done = loop.makePromise()
-    latencies.reserveCapacity(count)
+    latencies.reserveCapacity(min(count, 100_000))
   }
 
   func next(on connection: LoadConnection) {
-    guard begun < count, !hasFailed else { return }
+    guard begun < count, !hasFailed, NIODeadline.now().uptimeNanoseconds < end else { return }
     let number = begun
     begun += 1
     let sent = NIODeadline.now().uptimeNanoseconds
     connection.send(request(number), keptBytes: 300) { [self] answer in
       guard !hasFailed else { return }
-      guard answer.status == status else {
+      guard answer.status == status, answer.bytes >= minimumBytes else {
         hasFailed = true
         done.fail(
           LoadGenerator.Failure(
@@ -155,13 +181,12 @@ private final class LoadRun {
       latencies.append(now - sent)
       bytes += answer.bytes
       ended += 1
-      if ended == count {
+      next(on: connection)
+      if ended == begun {
         done.succeed(
           LoadResult(
             latency: LatencySummary(
               nanoseconds: latencies, elapsedSeconds: Double(now - start) / 1e9), bytes: bytes))
-      } else {
-        next(on: connection)
       }
     }
   }
