@@ -203,6 +203,7 @@ final class SnapshotReceiver: SnapshotStream, @unchecked Sendable {
       lseek(descriptor, off_t(transfer.received), SEEK_SET) >= 0
     else { throw Problem(reason: "can't write \(file.path): \(errnoText())") }
     self.transfer = transfer
+    if isCut?(transfer.received) == true { throw Interruption() }
   }
 
   private func write(_ block: SnapshotBlock) throws {
