@@ -1,3 +1,4 @@
+import Foundation
 import NIOCore
 
 /// What watchers saw while writers wrote.
@@ -121,8 +122,14 @@ private final class WatchRun {
     bytes += part.readableBytes
     var found = 0
     part.withUnsafeReadableBytes { raw in
-      let newline = UInt8(ascii: "\n")
-      for byte in raw where byte == newline { found += 1 }
+      // Events are long and ends of lines few: the C library looks for them faster than a loop.
+      var rest = raw[...]
+      while let base = UnsafeRawBufferPointer(rebasing: rest).baseAddress,
+        let end = memchr(base, 0x0A, rest.count)
+      {
+        found += 1
+        rest = rest.dropFirst(base.distance(to: UnsafeRawPointer(end)) + 1)
+      }
     }
     events += found
     if looks { look(part.readableBytesView) }
