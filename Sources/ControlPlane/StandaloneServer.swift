@@ -70,7 +70,9 @@ public struct StandaloneServer: Sendable {
     let rootCertificate = try String(contentsOfFile: keys.authority, encoding: .utf8)
     let replica = try await Replica.start(
       configuration: ReplicaConfiguration(
-        clusterID: 1, id: 1, dataDirectory: "\(dataDirectory)/store"), logger: logger)
+        clusterID: 1, id: 1, dataDirectory: "\(dataDirectory)/store",
+        // There is no follower to send entries to.
+        logMemoryBytes: 4 << 20), logger: logger)
     do {
       let api = try await APIServer.start(
         configuration: APIServerConfiguration(

@@ -19,7 +19,7 @@ public struct EventWindow: Sendable {
 
   /// An empty window of what happens after `revision`.
   public init(
-    after revision: Revision = 0, maximumCount: Int = 100_000, maximumBytes: Int = 128 << 20
+    after revision: Revision = 0, maximumCount: Int = 100_000, maximumBytes: Int = 48 << 20
   ) {
     precondition(maximumCount > 0 && maximumBytes > 0, "a window holds something")
     oldestRevision = revision

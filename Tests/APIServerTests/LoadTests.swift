@@ -52,11 +52,12 @@ import Testing
 
   @Test func aRequestThatTakesTooLongIsAnsweredAtItsDeadline() async throws {
     let gate = LockedBox<GatedStore?>(nil)
-    try await TestServer.run(store: { replica in
+    try await TestServer.run { _ in
+    } store: { replica in
       let store = GatedStore(replica)
       gate.value = store
       return store
-    }) { server in
+    } body: { server in
       let store = try #require(gate.value)
       store.close()
       defer { store.open() }

@@ -23,7 +23,8 @@ final class HTTPListener: Sendable {
     group: any EventLoopGroup, limits: HTTPLimits,
     responder: @escaping RequestResponder
   ) async throws -> HTTPListener {
-    let connections = OpenConnections(maximum: limits.maximumConnections)
+    let connections = OpenConnections(
+      maximum: limits.maximumConnections, executors: LoopExecutors(group))
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 1024)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)

@@ -124,7 +124,9 @@ final class HTTPRequestHandler: ChannelInboundHandler {
         context.close(promise: nil)
         return
       }
-      handler.task = Task {
+      let executor =
+        LoopExecutor.takes(request) ? connections.executors.executor(of: context.eventLoop) : nil
+      handler.task = Task(executorPreference: executor) {
         defer { connections.endTask() }
         let response = await responder(request)
         let stream: ResponseStream? =
@@ -132,12 +134,13 @@ final class HTTPRequestHandler: ChannelInboundHandler {
             ResponseStream(
               channel: channel, maximumPendingBytes: pendingLimit, closesAfterEnd: !keepAlive)
           } else { nil }
-        channel.eventLoop.execute {
+        let write: @Sendable () -> Void = {
           let (handler, context) = bound.value
           handler.write(
             response, stream: stream, version: version, isHead: isHead, keepAlive: keepAlive,
             context)
         }
+        if channel.eventLoop.inEventLoop { write() } else { channel.eventLoop.execute(write) }
         if let stream, case .stream(let run) = response.body { await run(stream) }
       }
     }

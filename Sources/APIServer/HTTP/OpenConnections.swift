@@ -14,7 +14,12 @@ final class OpenConnections: Sendable {
   private let state = Mutex(State())
   private let maximum: Int
 
-  init(maximum: Int) { self.maximum = maximum }
+  let executors: LoopExecutors
+
+  init(maximum: Int, executors: LoopExecutors) {
+    self.maximum = maximum
+    self.executors = executors
+  }
 
   /// False where there are too many, or the listener is stopping: the connection has to go.
   func add(_ channel: any Channel) -> Bool {
