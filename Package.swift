@@ -198,7 +198,7 @@ let package = Package(
       dependencies: [
         "taffrail", "JSONDocument", "KubernetesAPI", nio, nioPosix, nioSSL,
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
-      ]),
+      ], exclude: ["KubectlTour"]),
     .testTarget(
       name: "ClusterToolsTests",
       dependencies: [

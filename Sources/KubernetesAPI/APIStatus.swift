@@ -80,8 +80,9 @@ public struct APIStatus: Error, Sendable, Hashable, CustomStringConvertible {
     if retryAfterSeconds > 0 { details["retryAfterSeconds"] = .int(Int64(retryAfterSeconds)) }
     var status: JSONObject = [
       "kind": "Status", "apiVersion": "v1", "metadata": [:], "status": "Failure",
-      "message": .string(message), "reason": .string(reason),
+      "message": .string(message),
     ]
+    if !reason.isEmpty { status["reason"] = .string(reason) }
     if !details.isEmpty { status["details"] = .object(details) }
     status["code"] = .int(Int64(code))
     return .object(status)

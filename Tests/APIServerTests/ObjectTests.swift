@@ -88,8 +88,23 @@ import Testing
         contentType: "application/merge-patch+json")
       #expect(conflict.status == 409)
       let unknown = try await admin.send(
-        .PATCH, Self.path + "/a", [:], contentType: "application/apply-patch+yaml")
+        .PATCH, Self.path + "/a", [:], contentType: "application/other-patch+json")
       #expect(unknown.status == 415)
+      let nameless = try await admin.send(
+        .PATCH, Self.path + "/a", [:], contentType: "application/apply-patch+yaml")
+      #expect(nameless.status == 422)
+      let applied = try await admin.send(
+        .PATCH, Self.path + "/a?fieldManager=alpha",
+        ["kind": "ConfigMap", "apiVersion": "v1", "metadata": ["name": "a"], "data": ["n": "1"]],
+        contentType: "application/apply-patch+yaml")
+      #expect(applied.json["data"] == ["l": "y", "m": "x", "n": "1"])
+      let other = try await admin.send(
+        .PATCH, Self.path + "/a?fieldManager=beta",
+        ["kind": "ConfigMap", "apiVersion": "v1", "metadata": ["name": "a"], "data": ["n": "2"]],
+        contentType: "application/apply-patch+yaml")
+      #expect(other.status == 409)
+      #expect(
+        other.json.at("details", "causes")?.arrayValue?.first?["reason"] == "FieldManagerConflict")
     }
   }
 

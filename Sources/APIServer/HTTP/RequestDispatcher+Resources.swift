@@ -52,6 +52,17 @@ extension RequestDispatcher {
     var call = ResourceCall(
       request: request, info: info, resource: resource, representation: representation,
       context: try context(request, user: user, impersonator: impersonator))
+    if ["create", "update", "patch"].contains(info.verb) {
+      try Self.checkFieldManager(call.context.fieldManager, verb: info.verb)
+      if info.verb == "patch", request.query["force"] != nil,
+        MediaType(request.headers.first(name: "content-type") ?? "").type
+          != "application/apply-patch+yaml"
+      {
+        throw Self.invalidOptions(
+          "PatchOptions", field: "force", reason: "FieldValueForbidden",
+          "Forbidden: may not be specified for non-apply patch")
+      }
+    }
     if let deprecation = resource.deprecation { call.context.warnings.add(deprecation) }
     if representation.transform == .table {
       call.includeObject = try TablePrinter.IncludeObject(
@@ -113,8 +124,15 @@ extension RequestDispatcher {
         context: call.context)
       return try respond(updated, call)
     case "patch":
+      let patch = try patch(call.request)
+      if case .apply(let configuration, let force) = patch {
+        let result = try await registry.apply(
+          resource, namespace: call.namespace, name: info.name, configuration: configuration,
+          force: force, context: call.context)
+        return try respond(result.object, call, status: result.isCreated ? .created : .ok)
+      }
       let patched = try await registry.patch(
-        resource, namespace: call.namespace, name: info.name, patch: try patch(call.request),
+        resource, namespace: call.namespace, name: info.name, patch: patch,
         context: call.context)
       return try respond(patched, call)
     case "delete":
@@ -162,16 +180,65 @@ extension RequestDispatcher {
     case "application/merge-patch+json": return .merge(try document())
     case "application/strategic-merge-patch+json": return .strategicMerge(try document())
     case "application/apply-patch+yaml":
-      throw APIStatus(
-        code: 415, reason: "UnsupportedMediaType",
-        message: "server-side apply is not available yet; use kubectl apply without "
-          + "--server-side")
+      return .apply(try configuration(request), force: request.query.isTrue("force"))
     default:
       throw APIStatus(
         code: 415, reason: "UnsupportedMediaType",
         message: "the body of the request was in an unknown format - accepted media types "
           + "include: application/json-patch+json, application/merge-patch+json, "
           + "application/strategic-merge-patch+json")
+    }
+  }
+
+  /// What is to be applied, in YAML or JSON.
+  private func configuration(_ request: APIRequest) throws(APIStatus) -> JSONValue {
+    guard !(request.query["fieldManager"] ?? "").isEmpty else {
+      throw Self.invalidOptions(
+        "PatchOptions", field: "fieldManager", reason: "FieldValueRequired",
+        "Required value: is required for apply patch")
+    }
+    var value: JSONValue
+    do throws(JSONError) {
+      value = try JSONValue(parsing: request.body.readableBytesView)
+    } catch {
+      do throws(APIStatus) {
+        value = try RequestBody.yaml(request.body, kind: "object")
+      } catch {
+        throw .badRequest("error decoding YAML: \(error.message)")
+      }
+    }
+    guard value.objectValue != nil else {
+      throw .badRequest("error decoding YAML: a configuration is an object")
+    }
+    return value
+  }
+
+  static func invalidOptions(
+    _ kind: String, field: String, reason: String, _ message: String
+  ) -> APIStatus {
+    APIStatus(
+      code: 422, reason: "Invalid",
+      message: "\(kind).meta.k8s.io \"\" is invalid: \(field): \(message)", kind: kind,
+      group: "meta.k8s.io",
+      causes: [APIStatus.Cause(reason: reason, message: message, field: field)])
+  }
+
+  /// - Throws: 422 for the name of a field manager that can't be kept.
+  static func checkFieldManager(_ name: String, verb: String) throws(APIStatus) {
+    let kind =
+      verb == "create" ? "CreateOptions" : verb == "update" ? "UpdateOptions" : "PatchOptions"
+    if name.utf8.count > 128 {
+      throw invalidOptions(
+        kind, field: "fieldManager", reason: "FieldValueTooLong",
+        "Too long: may not be more than 128 bytes")
+    }
+    for (position, scalar) in name.unicodeScalars.enumerated() where !scalar.isPrintable {
+      let digits = String(scalar.value, radix: 16, uppercase: true)
+      let code = String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+      throw invalidOptions(
+        kind, field: "fieldManager", reason: "FieldValueInvalid",
+        "Invalid value: \(GoFormat.quoted(name)): invalid character U+\(code) "
+          + "(at position \(position))")
     }
   }
 

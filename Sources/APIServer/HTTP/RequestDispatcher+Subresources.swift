@@ -57,6 +57,12 @@ extension RequestDispatcher {
       return try respond(Scale.of(try scaled.value()), call)
     case "patch":
       let patch = try patch(call.request)
+      if case .apply(let configuration, let force) = patch {
+        let scaled = try await registry.applyScale(
+          resource, namespace: call.namespace, name: info.name, configuration: configuration,
+          force: force, context: call.context)
+        return try respond(Scale.of(try scaled.value()), call)
+      }
       let scaled = try await registry.scale(
         resource, namespace: call.namespace, name: info.name, context: call.context,
         verb: "patch"

@@ -6,6 +6,8 @@ public enum ObjectPatch: Sendable {
   case json(JSONValue)
   case merge(JSONValue)
   case strategicMerge(JSONValue)
+  /// Server-side apply: what the caller wants to own.
+  case apply(JSONValue, force: Bool)
 
   func apply(
     to object: JSONValue, info: ResourceInfo, catalogue: Catalogue, context: RequestContext
@@ -18,6 +20,7 @@ public enum ObjectPatch: Sendable {
       case .strategicMerge(let patch):
         object = try StrategicMergePatch.apply(
           patch, to: object, typeName: info.typeName, catalogue: catalogue)
+      case .apply: preconditionFailure("configurations are applied by Registry.apply")
       }
     } catch {
       throw APIStatus(error, kind: info.kind, group: info.group, name: object.name)

@@ -8,7 +8,8 @@ extension Registry {
   /// - Returns: the object as stored, with its uid and resourceVersion.
   /// - Throws: 409 where the name is taken, 422 where it is invalid, 403 where admission refuses.
   public func create(
-    _ info: ResourceInfo, namespace: String?, object: JSONValue, context: RequestContext
+    _ info: ResourceInfo, namespace: String?, object: JSONValue, context: RequestContext,
+    isApply: Bool = false
   ) async throws(APIStatus) -> StoredObject {
     var object = object
     try checkType(of: object, info)
@@ -23,7 +24,8 @@ extension Registry {
         candidate.set(.string(Identifier.name(prefix: generated)), at: "metadata", "name")
       }
       do throws(APIStatus) {
-        return try await createOnce(info, namespace: namespace, object: candidate, context)
+        return try await createOnce(
+          info, namespace: namespace, object: candidate, context, isApply: isApply)
       } catch {
         // A generated name that is taken is nobody's fault: try another one.
         let isCollision = error.reason == "AlreadyExists" && error.name == candidate.name
@@ -34,15 +36,19 @@ extension Registry {
   }
 
   private func createOnce(
-    _ info: ResourceInfo, namespace: String?, object: JSONValue, _ context: RequestContext
+    _ info: ResourceInfo, namespace: String?, object: JSONValue, _ context: RequestContext,
+    isApply: Bool
   ) async throws(APIStatus) -> StoredObject {
     var object = object
+    let sent = object.at("metadata", "managedFields")
     prepareMetadataForCreate(&object, info)
+    let managedFields = isApply ? sent : managedFieldsOfCreation(object, sent: sent, info, context)
     try await admitCreateEarly(&object, info, context)
     prepareForCreate(&object, info)
     Defaulting.apply(to: &object, resource: info)
     finishCreate(&object, info)
     try await admitCreate(&object, info, context)
+    object.set(managedFields, at: "metadata", "managedFields")
     let errors = Validation.create(object, resource: info)
     if !errors.isEmpty {
       throw APIStatus.invalid(

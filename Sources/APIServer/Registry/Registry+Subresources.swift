@@ -36,6 +36,7 @@ extension ObjectPatch {
       case .json(let patch): return try JSONPatch.apply(patch, to: scale)
       case .merge(let patch), .strategicMerge(let patch):
         return MergePatch.apply(patch, to: scale)
+      case .apply: preconditionFailure("configurations are applied by Registry.applyScale")
       }
     } catch {
       throw APIStatus(error, kind: "Scale", group: "autoscaling", name: scale.name)
@@ -53,26 +54,79 @@ extension Registry {
       info, namespace: namespace, name: name, verb: verb, subresource: "scale", attempts: 5,
       expected: nil, context: context
     ) { (current: JSONValue) throws(APIStatus) in
-      let scale = try change(Scale.of(current))
-      if scale["kind"]?.stringValue != "Scale" {
-        throw .badRequest("the body must be a Scale of autoscaling/v1")
-      }
-      let replicas = scale.at("spec", "replicas")?.intValue ?? 0
-      guard replicas >= 0, replicas <= Int64(Int32.max) else {
-        let error = FieldError(
-          .invalid, "spec.replicas", value: .int(replicas),
-          "must be greater than or equal to 0")
-        throw APIStatus.invalid(
-          kind: "Scale", group: "autoscaling", name: name, errors: [error])
-      }
-      var updated = current
-      updated.set(.int(replicas), at: "spec", "replicas")
-      if !scale.resourceVersion.isEmpty {
-        updated.set(.string(scale.resourceVersion), at: "metadata", "resourceVersion")
-      }
-      return updated
+      try Scale.put(try change(Scale.of(current)), into: current, name: name)
     }
   }
+
+  /// Sets the replicas of an object by server-side apply of a `Scale`.
+  func applyScale(
+    _ info: ResourceInfo, namespace: String?, name: String, configuration: JSONValue, force: Bool,
+    context: RequestContext
+  ) async throws(APIStatus) -> StoredObject {
+    guard configuration["kind"] == "Scale", configuration["apiVersion"] == "autoscaling/v1" else {
+      let apiVersion = configuration["apiVersion"]?.stringValue ?? ""
+      throw .badRequest(
+        "invalid object type: \(apiVersion), Kind=\(configuration["kind"]?.stringValue ?? "")")
+    }
+    let manager = FieldManagers.shared.scale
+    do throws(FieldMismatch) {
+      try manager?.check(configuration)
+    } catch {
+      throw APIStatus(
+        code: 500, reason: "",
+        message: "failed to create typed patch object (/\(name); autoscaling/v1, Kind=Scale): "
+          + error.description)
+    }
+    var write = write(info, subresource: "scale", context)
+    write.apiVersion = "autoscaling/v1"
+    let applied = write
+    return try await modify(
+      info, namespace: namespace, name: name, verb: "apply", subresource: "scale", attempts: 5,
+      expected: nil, context: context, isApply: true
+    ) { (current: JSONValue) throws(APIStatus) in
+      guard let manager else { return current }
+      let result: (scale: JSONValue, managedFields: JSONValue?)
+      do throws(FieldManager.Conflicts) {
+        result = try manager.applyScale(
+          configuration, to: Scale.of(current),
+          parent: (current.at("metadata", "managedFields"), info.gvr.apiVersion), force: force,
+          applied)
+      } catch {
+        throw Self.status(error.conflicts)
+      }
+      var updated = current
+      updated.set(result.managedFields, at: "metadata", "managedFields")
+      return try Scale.put(result.scale, into: updated, name: name)
+    }
+  }
+}
+
+extension Scale {
+  /// The object with the replicas of its `Scale`.
+  static func put(_ scale: JSONValue, into object: JSONValue, name: String) throws(APIStatus)
+    -> JSONValue
+  {
+    if scale["kind"]?.stringValue != "Scale" {
+      throw .badRequest("the body must be a Scale of autoscaling/v1")
+    }
+    let replicas = scale.at("spec", "replicas")?.intValue ?? 0
+    guard replicas >= 0, replicas <= Int64(Int32.max) else {
+      let error = FieldError(
+        .invalid, "spec.replicas", value: .int(replicas),
+        "must be greater than or equal to 0")
+      throw APIStatus.invalid(
+        kind: "Scale", group: "autoscaling", name: name, errors: [error])
+    }
+    var updated = object
+    updated.set(.int(replicas), at: "spec", "replicas")
+    if !scale.resourceVersion.isEmpty {
+      updated.set(.string(scale.resourceVersion), at: "metadata", "resourceVersion")
+    }
+    return updated
+  }
+}
+
+extension Registry {
 
   /// Replaces a namespace's finalizers; the last one gone while it is terminating removes it.
   public func finalize(name: String, object: JSONValue, context: RequestContext)

@@ -34,7 +34,13 @@ extension Registry {
     _ info: ResourceInfo, namespace: String?, name: String, patch: ObjectPatch,
     subresource: String = "", context: RequestContext
   ) async throws(APIStatus) -> StoredObject {
-    try await modify(
+    if case .apply(let configuration, let force) = patch {
+      return try await apply(
+        info, namespace: namespace, name: name, configuration: configuration, force: force,
+        subresource: subresource, context: context
+      ).object
+    }
+    return try await modify(
       info, namespace: namespace, name: name, verb: "patch", subresource: subresource,
       attempts: 5, expected: nil, context: context
     ) { (current: JSONValue) throws(APIStatus) in
@@ -59,7 +65,7 @@ extension Registry {
   /// The one way in which objects change: read, transform, prepare, check, commit if unchanged.
   func modify(
     _ info: ResourceInfo, namespace: String?, name: String, verb: String, subresource: String,
-    attempts: Int, expected: Revision?, context: RequestContext,
+    attempts: Int, expected: Revision?, context: RequestContext, isApply: Bool = false,
     transform: (JSONValue) throws(APIStatus) -> JSONValue
   ) async throws(APIStatus) -> StoredObject {
     let key = key(info, namespace: namespace, name: name)
@@ -79,8 +85,14 @@ extension Registry {
         if asked > entry.modRevision, attempt == 0, attempts > 1 { continue }
         throw .conflict(info.gvr, name: name, APIStatus.modified)
       }
+      let sent = new.at("metadata", "managedFields")
       try prepareForUpdate(&new, old: old, info, name: name, subresource: subresource)
       Defaulting.apply(to: &new, resource: info)
+      if isApply {
+        new.set(sent, at: "metadata", "managedFields")
+      } else {
+        trackUpdate(&new, old: old, sent: sent, info, subresource: subresource, context)
+      }
       try await admitUpdate(&new, old: old, info, subresource: subresource, context)
       bumpGeneration(&new, old: old, info, subresource: subresource)
       let errors = Validation.update(
@@ -146,6 +158,9 @@ extension Registry {
       // Only status and metadata come from the caller.
       var merged = old
       merged["metadata"] = new["metadata"]
+      if info.gvr == .deployments {
+        merged.set(old.at("metadata", "labels"), at: "metadata", "labels")
+      }
       if info.isPods {
         merged.set(
           old.at("metadata", "ownerReferences"), at: "metadata", "ownerReferences")

@@ -155,7 +155,7 @@ struct Emission: Sendable {
     "hostNetwork", "hostPID", "hostIPC", "stdin", "stdinOnce", "tty", "readOnly",
     "publishNotReadyAddresses", "unschedulable", "paused", "denied", "authenticated",
     "globalDefault", "chapAuthDiscovery", "chapAuthSession", "sslEnabled", "incomplete",
-    "used", "insecureSkipTLSVerify", "preserveUnknownFields",
+    "used", "insecureSkipTLSVerify", "preserveUnknownFields", "clusterScope",
   ]
 
   /// Integers that are no pointers.
