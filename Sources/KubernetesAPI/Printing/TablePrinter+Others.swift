@@ -99,6 +99,50 @@ extension TablePrinter {
         .string(row.age), .string(row.string("preemptionPolicy")),
       ]
     },
+    "certificates.k8s.io/CertificateSigningRequest": { row in
+      let types = Set(row.list("status", "conditions").compactMap { $0["type"]?.stringValue })
+      var state =
+        types.contains("Denied") ? "Denied" : types.contains("Approved") ? "Approved" : "Pending"
+      if types.contains("Failed") { state += ",Failed" }
+      if !row.string("status", "certificate").isEmpty { state += ",Issued" }
+      let seconds = row.object.at("spec", "expirationSeconds")?.intValue
+      return [
+        .string(row.name), .string(row.age), .string(row.string("spec", "signerName")),
+        .string(row.string("spec", "username")),
+        .string(seconds.map { HumanDuration.text(milliseconds: $0 * 1000) } ?? "<none>"),
+        .string(state),
+      ]
+    },
+    "resource.k8s.io/ResourceClaim": { row in
+      var states = row.isBeingDeleted ? ["deleted"] : []
+      if row.object.at("status", "allocation") == nil {
+        if !row.isBeingDeleted { states.append("pending") }
+      } else {
+        states.append("allocated")
+        if row.count("status", "reservedFor") > 0 { states.append("reserved") }
+      }
+      return [.string(row.name), .string(states.joined(separator: ",")), .string(row.age)]
+    },
+    "flowcontrol.apiserver.k8s.io/FlowSchema": { row in
+      [
+        .string(row.name), .string(row.string("spec", "priorityLevelConfiguration", "name")),
+        .int(row.int("spec", "matchingPrecedence")),
+        orNone(row.string("spec", "distinguisherMethod", "type")), .string(row.age),
+        .string(row.condition("Dangling")?["status"]?.stringValue ?? "?"),
+      ]
+    },
+    "flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration": { row in
+      func number(_ path: String...) -> JSONValue { row.object.at(path: path) ?? "<none>" }
+      let isExempt = row.string("spec", "type") == "Exempt"
+      return [
+        .string(row.name), .string(row.string("spec", "type")),
+        number("spec", isExempt ? "exempt" : "limited", "nominalConcurrencyShares"),
+        number("spec", "limited", "limitResponse", "queuing", "queues"),
+        number("spec", "limited", "limitResponse", "queuing", "handSize"),
+        number("spec", "limited", "limitResponse", "queuing", "queueLengthLimit"),
+        .string(row.age),
+      ]
+    },
     "node.k8s.io/RuntimeClass": { row in
       [.string(row.name), .string(row.string("handler")), .string(row.age)]
     },
