@@ -26,7 +26,7 @@ public struct ClusterWatchView: Sendable {
   }
 
   static let header = [
-    "ID", "ROLE", "TERM", "COMMIT", "APPLIED", "LAG", "WRITES/S", "LOG", "OBJECTS", "",
+    "ID", "ROLE", "TERM", "COMMIT", "APPLIED", "LAG", "WRITES/S", "LOG", "OBJECTS",
   ]
 
   /// The next picture. On a terminal it begins by going back over the last one.
@@ -36,6 +36,11 @@ public struct ClusterWatchView: Sendable {
     var lines = [headline(status)]
     let rows = status.replicas.map { row($0, status, seconds) }
     lines += table([Self.header] + rows)
+    for replica in status.replicas {
+      let bar = bar(replica, status, lag: status.lag(of: replica))
+      // Below the table, so that it is seen whole on a narrow terminal.
+      if !bar.isEmpty { lines.append("server \(replica.id) \(bar)") }
+    }
     for replica in status.replicas {
       if let failure = replica.failure { lines.append("replica \(replica.id): \(failure)") }
     }
@@ -62,7 +67,6 @@ public struct ClusterWatchView: Sendable {
       String(replica.id), replica.role, text("term"), text("commit"), text("applied"),
       lag.map(String.init) ?? "-", writes(replica, seconds),
       replica.number("logBytes").map(ClusterStatus.size) ?? "-", text("keys"),
-      bar(replica, status, lag: lag),
     ]
   }
 

@@ -45,7 +45,10 @@ extension ClusterCommand {
 
     private static var columns: Int {
       var size = winsize()
-      guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 100 }
+      guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {
+        // A pipe or a file: no line is too long.
+        return .max
+      }
       return Int(size.ws_col)
     }
   }
