@@ -41,6 +41,8 @@ public struct EventLog<D: Disk> {
     disk: D, options: LogOptions, reaching entry: LogPosition? = nil
   ) throws(LogError) -> EventLog {
     guard let loaded = try LoadedLog.read(disk) else {
+      // All of it is gone, and with it the vote.
+      if let entry, entry.index > 0 { throw .missingSegment(LogManifest.name) }
       let manifest = LogManifest(
         clusterID: options.clusterID, replicaID: options.replicaID, oldest: 1, newest: 0)
       var log = EventLog(

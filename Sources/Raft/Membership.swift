@@ -73,5 +73,13 @@ public struct Membership: Sendable, Hashable {
 
   public func isVoter(_ id: ReplicaID) -> Bool { voters.contains(id) || outgoing.contains(id) }
 
+  /// Whether these are a majority of the voters, and of the outgoing ones.
+  public func hasMajority(_ ids: Set<ReplicaID>) -> Bool {
+    func isMajority(_ voters: [ReplicaID]) -> Bool {
+      voters.count(where: ids.contains) > voters.count / 2
+    }
+    return isMajority(voters) && (outgoing.isEmpty || isMajority(outgoing))
+  }
+
   public func server(_ id: ReplicaID) -> Server? { servers.first { $0.id == id } }
 }

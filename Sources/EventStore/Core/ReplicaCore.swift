@@ -151,7 +151,12 @@ public struct ReplicaCore: Sendable {
       ? .leader : status.term == 0 && status.lastIndex == 0 ? .new : .follower
     return RecoveryAnswer(
       nonce: nonce, standing: standing, term: status.term, lastIndex: status.lastIndex,
-      applied: applied)
+      applied: applied,
+      membership: standing != .leader || raft.canChangeMembership ? recordedMembership : nil)
+  }
+
+  private var recordedMembership: Membership? {
+    raft.membership.isRecorded ? raft.membership : nil
   }
 
   /// The log up to here is durable.

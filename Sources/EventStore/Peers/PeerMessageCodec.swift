@@ -30,6 +30,7 @@ enum PeerMessageCodec {
       buffer.writeKind(Kind.recoveryAnswer.rawValue)
       buffer.writeMultipleIntegers(
         answer.nonce, answer.standing.rawValue, answer.term, answer.lastIndex, answer.applied)
+      buffer.writeBlock(answer.membership?.encoded ?? [])
     case .stateRequest(let atLeast):
       buffer.writeKind(Kind.stateRequest.rawValue)
       buffer.writeInteger(atLeast)
@@ -132,9 +133,17 @@ enum PeerMessageCodec {
     guard let standing = RecoveryAnswer.Standing(rawValue: raw) else {
       throw PeerFrameError("\(raw) is not a standing of a replica")
     }
-    return RecoveryAnswer(
+    var answer = RecoveryAnswer(
       nonce: nonce, standing: standing, term: try buffer.takeNumber(),
       lastIndex: try buffer.takeNumber(), applied: try buffer.takeNumber())
+    let membership = try buffer.takeBlock()
+    if !membership.isEmpty {
+      guard let decoded = Membership(encoded: membership) else {
+        throw PeerFrameError("an answer holds \(membership.count) bytes that are no membership")
+      }
+      answer.membership = decoded
+    }
+    return answer
   }
 
   private static func body(

@@ -17,10 +17,15 @@ public struct RecoveryAnswer: Sendable, Hashable {
   public var term: Term
   public var lastIndex: LogIndex
   public var applied: LogIndex
+  /// The newest one in its log. A leader tells it only once it is committed, complete, and the
+  /// leader has committed an entry of its term: then nobody can lead who does not have it.
+  public var membership: Membership?
 
   public init(
-    nonce: UInt64, standing: Standing, term: Term, lastIndex: LogIndex, applied: LogIndex
+    nonce: UInt64, standing: Standing, term: Term, lastIndex: LogIndex, applied: LogIndex,
+    membership: Membership? = nil
   ) {
+    self.membership = membership
     self.nonce = nonce
     self.standing = standing
     self.term = term

@@ -19,6 +19,8 @@ struct RecoveryRunner {
   let transport: PeerTransport
   let logger: Logger
   private var recovery: ReplicaRecovery
+  /// Whom the transport connects to, where that differs from the configuration.
+  private var followed: Membership?
 
   init(
     loss: ReplicaLoss, directory: DataDirectory, configuration: ReplicaConfiguration,
@@ -59,6 +61,10 @@ struct RecoveryRunner {
         switch input {
         case .received(let messages, let peer):
           for message in messages { transport.send(recovery.receive(message, from: peer)) }
+          if let membership = recovery.membership, membership != followed {
+            followed = membership
+            transport.follow(membership)
+          }
         case .snapshotArrived(let snapshot):
           if try take(snapshot) {
             // What came after it is for the replica that now starts.

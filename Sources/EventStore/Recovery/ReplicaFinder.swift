@@ -27,19 +27,9 @@ struct ReplicaFinder {
           need: .state(atLeast: max(1, log.base.index)),
           reason: "its state was found to differ from its peers' (\(distrust))"))
     }
-    if !configuration.peers.isEmpty, configuration.emptyFolder == .asksPeers,
-      log.lastIndex == 0, log.vote.term == 0, applied.index == 0
-    {
-      return .lacking(ReplicaLoss(need: .everything, reason: "the data folder is empty"))
-    }
-    guard applied.index >= log.base.index else {
-      let missing =
-        applied.index == 0
-        ? "there is no state" : "the state ends with entry \(applied.index)"
-      return .lacking(
-        ReplicaLoss(
-          need: .state(atLeast: log.base.index),
-          reason: "\(missing), but the log begins only with entry \(log.firstIndex)"))
+    let asksPeers = !configuration.peers.isEmpty && configuration.emptyFolder == .asksPeers
+    if let need = log.need(applied: applied.index, asksPeers: asksPeers) {
+      return .lacking(ReplicaLoss(need: need, reason: reason(need, log, applied)))
     }
     var loaded = try LoadedReplica.load(
       log: log, keyspace: keyspace, applied: applied, memoryBytes: configuration.logMemoryBytes)
@@ -53,6 +43,16 @@ struct ReplicaFinder {
     return .whole(loaded, projection)
   }
 
+  private func reason(
+    _ need: ReplicaRecovery.Need, _ log: EventLog<FileDisk>, _ applied: LogPosition
+  ) -> String {
+    if need == .everything { return "the data folder is empty" }
+    let missing =
+      applied.index == 0
+      ? "there is no state" : "the state ends with entry \(applied.index)"
+    return "\(missing), but the log begins only with entry \(log.firstIndex)"
+  }
+
   // MARK: The log
 
   private struct Lost: Error { var loss: ReplicaLoss }
@@ -60,40 +60,31 @@ struct ReplicaFinder {
   private func openLog(
     _ applied: LogPosition
   ) throws(ReplicaStartError) -> Result<EventLog<FileDisk>, Lost> {
-    let options = LoadedReplica.logOptions(configuration)
-    // What was applied was in the log, unless a peer's state was just being put in place.
-    let reaching = directory.interruptedInstallation == applied.index ? nil : applied
     do {
       let disk: FileDisk
       do { disk = try FileDisk(path: directory.logPath) } catch { throw LogError.disk(error) }
       disk.failing = configuration.failingLogCalls
-      do throws(LogError) {
-        return .success(note(try EventLog.open(disk: disk, options: options, reaching: reaching)))
-      } catch {
-        guard error.isDamage else { throw error }
-        if applied.index > 0, let moved = try LogRepair.setAside(disk, coveredBy: applied) {
+      let found = try FoundLog.open(
+        disk, options: LoadedReplica.logOptions(configuration), applied: applied,
+        isInstalling: directory.interruptedInstallation == applied.index)
+      switch found {
+      case .whole(let log, let setAside):
+        if let setAside {
           logger.warning(
             "a part of the log is damaged, but the state has all of it: it was set aside",
-            metadata: ["damage": "\(error)", "files": "\(moved.joined(separator: ", "))"])
-          return .success(
-            note(try EventLog.open(disk: disk, options: options, reaching: reaching)))
+            metadata: [
+              "damage": "\(setAside.damage)",
+              "files": "\(setAside.files.joined(separator: ", "))",
+            ])
         }
-        return .failure(Lost(loss: try loss(error, disk, applied)))
+        return .success(note(log))
+      case .lost(let need, let error):
+        let reason = "the log in \(directory.logPath) has lost entries: \(error)"
+        return .failure(Lost(loss: ReplicaLoss(need: need, reason: reason)))
       }
     } catch {
       throw ReplicaStartError("the log in \(directory.logPath) can't be opened: \(error)")
     }
-  }
-
-  private func loss(
-    _ error: LogError, _ disk: FileDisk, _ applied: LogPosition
-  ) throws(LogError) -> ReplicaLoss {
-    let damage = try LogRepair.examine(disk) ?? LogDamage(error: error)
-    return ReplicaLoss(
-      need: .log(
-        vote: damage.vote.map { HardState(term: $0.term, vote: $0.vote, commit: 0) },
-        seenTerm: max(damage.seenTerm, applied.term)),
-      reason: "the log in \(directory.logPath) has lost entries: \(error)")
   }
 
   private func note(_ log: EventLog<FileDisk>) -> EventLog<FileDisk> {

@@ -7,20 +7,25 @@ import Raft
 /// acknowledges, as if it were down (compare "Protocol-Aware Recovery for Consensus-Based
 /// Storage", Alagappan and others, FAST 2018). It asks its peers, and waits until
 ///
-/// - a leader of term T has answered, and with it a majority of all replicas, this one not
-///   counted, said that they are in term T. Each of them said so after this replica had come
-///   back. Whoever leads a later term on this replica's former vote needed one of them too, and
-///   would have moved its term. So this leader's log has every entry that was committed with this
-///   replica's help; and all that this replica ever acknowledged *to it* is not beyond the end
-///   of that log.
-/// - where the vote is lost too: every peer has answered, none with a later term than T. A
-///   candidate puts its term on disk before it asks for votes; so there is none to whom this
-///   replica's vote could still be on its way.
+/// - a leader of term T has answered, with the membership M that is committed in its log, and
+///   with it a majority of M's voters, this replica not counted, said that they are in term T.
+///   Each of them said so after this replica had come back. Whoever leads a later term on this
+///   replica's former vote needed one of them too, and would have moved its term. So this leader's
+///   log has every entry that was committed with this replica's help; and all that this replica
+///   ever acknowledged *to it* is not beyond the end of that log. M is what counts, not the
+///   configuration of this replica, which may name servers that have gone since: whoever can win an
+///   election has M in its log.
+/// - where the vote is lost too, and this replica is one of M's voters: every other one has
+///   answered, none with a later term than T. A candidate puts its term on disk before it asks for
+///   votes; so there is none to whom this replica's vote could still be on its way.
 ///
 /// Then it takes the leader's state as of an entry not before the end of that log, and starts
 /// with term T and a vote for that leader. A replica whose log is whole, and that lacks only the
 /// state before its beginning, takes that from any peer: its acknowledgements and its vote are
 /// intact.
+///
+/// An empty folder begins a new group only if every configured peer says that it has never had
+/// anything either: silence may be that of a group that exists.
 ///
 /// A plain value: answers go in, messages and a decision come out.
 public struct ReplicaRecovery: Sendable {
@@ -37,27 +42,29 @@ public struct ReplicaRecovery: Sendable {
   public enum Decision: Sendable, Hashable {
     /// Says what for.
     case wait(String)
-    /// All, or after some time a majority, have nothing either: the cluster is new.
+    /// No peer has anything either: the cluster is new.
     case begin
     /// `peer`'s state is asked for.
     case fetch(from: ReplicaID, term: Term, atLeast: LogIndex)
   }
 
-  /// Ticks before a majority without data is enough to begin a new cluster; until then all are
-  /// waited for.
-  static let patienceTicks = 30
-
   public let id: ReplicaID
-  public let peers: [ReplicaID]
+  /// Those of the configuration, and those that answers have told of.
+  public private(set) var peers: [ReplicaID]
+  /// The newest membership that a peer told of: whom to connect to.
+  public private(set) var membership: Membership?
   public let nonce: UInt64
   public private(set) var need: Need
   private var answers: [ReplicaID: RecoveryAnswer] = [:]
   /// The leader whose log was found to have all that is missing, and where it ended then. Kept
   /// while it leads, since its log may grow faster than a state travels.
   private var proven: (leader: ReplicaID, term: Term, end: LogIndex)?
-  private var ticks = 0
+  /// How far the log of whoever told of `membership` had come.
+  private var membershipTold: (term: Term, lastIndex: LogIndex) = (0, 0)
 
-  /// - Parameter nonce: differs from those of former lives.
+  /// - Parameters:
+  ///   - peers: as configured.
+  ///   - nonce: differs from those of former lives.
   public init(id: ReplicaID, peers: [ReplicaID], need: Need, nonce: UInt64) {
     self.id = id
     self.peers = peers.sorted()
@@ -65,13 +72,10 @@ public struct ReplicaRecovery: Sendable {
     self.nonce = nonce
   }
 
-  private var quorum: Int { (peers.count + 1) / 2 + 1 }
-
   // MARK: Inputs
 
   /// Some time has passed; asks again.
-  public mutating func tick() -> [OutgoingMessage] {
-    ticks += 1
+  public func tick() -> [OutgoingMessage] {
     var messages = peers.map {
       OutgoingMessage(to: $0, message: .recoveryQuery(nonce: nonce))
     }
@@ -93,12 +97,22 @@ public struct ReplicaRecovery: Sendable {
     case .recoveryAnswer(let answer):
       guard answer.nonce == nonce else { return [] }
       answers[peer] = answer
+      learn(from: answer)
       // Who has data, or had: then so did this one.
       if need == .everything, answer.standing != .new { need = .log(vote: nil, seenTerm: 0) }
       updateProof()
       return nudge(peer, answer)
     case .raft, .propose, .refuse, .stateRequest, .stateHash: return []
     }
+  }
+
+  private mutating func learn(from answer: RecoveryAnswer) {
+    guard let told = answer.membership,
+      membership == nil || (answer.term, answer.lastIndex) >= membershipTold
+    else { return }
+    membership = told
+    membershipTold = (answer.term, answer.lastIndex)
+    peers = Set(peers + told.members).subtracting([id]).sorted()
   }
 
   /// A leader of a term before this replica's own can never lead it: it is told, so that a new
@@ -127,9 +141,10 @@ public struct ReplicaRecovery: Sendable {
   }
 
   private var decisionForNothing: Decision {
-    if answers.count == peers.count { return .begin }
-    if ticks >= Self.patienceTicks, answers.count + 1 >= quorum { return .begin }
-    return .wait("an answer from \(list(silent)): is this a new cluster, or was the folder lost?")
+    let silent = peers.filter { answers[$0] == nil }
+    if silent.isEmpty { return .begin }
+    return .wait(
+      "an answer from \(list(silent)): is this a new cluster, or was the folder lost?")
   }
 
   private func decisionForState(_ atLeast: LogIndex) -> Decision {
@@ -165,23 +180,29 @@ public struct ReplicaRecovery: Sendable {
   /// The proof described above, or what it still lacks.
   private var proof: Result<(leader: ReplicaID, term: Term, end: LogIndex), Missing> {
     guard case .log(let vote, _) = need else { return .failure(Missing(what: "nothing")) }
-    if vote == nil, !silent.isEmpty {
+    let leaders = answers.filter { $0.value.standing == .leader }
+    guard let (leader, answer) = leaders.max(by: { $0.value.term < $1.value.term }) else {
+      return .failure(Missing(what: "a leader that the others elect"))
+    }
+    let term = answer.term
+    guard let membership = answer.membership else {
+      return .failure(Missing(what: "leader \(leader) to have its members committed"))
+    }
+    let voters = (membership.voters + membership.outgoing).filter { $0 != id }
+    guard term >= knownTerm, voters.allSatisfy({ answers[$0]?.term ?? 0 <= term }) else {
+      return .failure(Missing(what: "a leader of the latest term"))
+    }
+    let confirming = answers.filter { $0.value.standing.takesPart && $0.value.term == term }
+    guard membership.hasMajority(Set(confirming.keys).subtracting([id])) else {
+      return .failure(
+        Missing(what: "a majority of \(list(membership.voters)) that follows leader \(leader)"))
+    }
+    let silent = voters.filter { answers[$0] == nil }
+    if vote == nil, membership.isVoter(id), !silent.isEmpty {
       return .failure(
         Missing(what: "\(list(silent)) to answer: each must say that it knows no later term"))
     }
-    let leaders = answers.filter { $0.value.standing == .leader }
-    guard let leader = leaders.max(by: { $0.value.term < $1.value.term }) else {
-      return .failure(Missing(what: "a leader that the others elect"))
-    }
-    let term = leader.value.term
-    guard term >= knownTerm, answers.values.allSatisfy({ $0.term <= term }) else {
-      return .failure(Missing(what: "a leader of the latest term"))
-    }
-    let confirming = answers.values.filter { $0.standing.takesPart && $0.term == term }
-    guard confirming.count >= quorum else {
-      return .failure(Missing(what: "\(quorum) other replicas that follow leader \(leader.key)"))
-    }
-    return .success((leader.key, term, max(1, leader.value.lastIndex)))
+    return .success((leader, term, max(1, answer.lastIndex)))
   }
 
   /// Why a state that `peer` sent is of no use; `nil` where it is what is needed.
@@ -196,8 +217,6 @@ public struct ReplicaRecovery: Sendable {
     guard index >= atLeast else { return "it is of entry \(index), entry \(atLeast) is needed" }
     return nil
   }
-
-  private var silent: [ReplicaID] { peers.filter { answers[$0] == nil } }
 
   private func list(_ replicas: [ReplicaID]) -> String {
     (replicas.count == 1 ? "replica " : "replicas ")
