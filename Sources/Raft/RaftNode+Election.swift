@@ -97,6 +97,9 @@ extension RaftNode {
       return sendPreVote(to: message.from)
     }
     guard acceptable else { return }
+    // Whoever is about to stand too would split the vote: the other one gets a moment.
+    electionTimeout = max(
+      electionTimeout, electionElapsed + max(1, configuration.electionTicks / 10))
     // A pre-vote promises nothing, so nothing has to be on disk first.
     actions.messages.append(
       Message(
@@ -133,6 +136,8 @@ extension RaftNode {
       becomeLeader()
     } else if isLost {
       becomeFollower(term: term, leader: 0)
+      // The vote was split, and nobody leads: no need to wait as long as for a leader's word.
+      drawElectionTimeout(least: max(2, configuration.electionTicks / 3))
     }
   }
 
@@ -214,6 +219,10 @@ extension RaftNode {
     let least =
       role == .preCandidate
       ? max(2, configuration.electionTicks / 3) : configuration.electionTicks
+    drawElectionTimeout(least: least)
+  }
+
+  private mutating func drawElectionTimeout(least: Int) {
     electionTimeout = least + random.next(below: least)
   }
 }

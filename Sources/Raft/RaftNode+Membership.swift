@@ -97,10 +97,10 @@ extension RaftNode {
     becomeFollower(term: term, leader: 0)
   }
 
-  /// Whether a member has all but the last `entries` of the leader's log.
+  /// Whether a member was heard from lately, and has all but the last `entries` of the leader's log.
   public func isCaughtUp(_ peer: ReplicaID, within entries: LogIndex) -> Bool {
     guard role == .leader, let position = position(of: peer) else { return false }
-    return progress[position].state == .replicate
+    return progress[position].state == .replicate && progress[position].recentlyActive
       && progress[position].match + entries >= log.lastIndex
   }
 }

@@ -1,22 +1,32 @@
 /// What happens when: a binary heap, in which events of one time keep the order of their
-/// scheduling.
+/// scheduling. The events themselves stay where they are while the heap moves its items.
 struct EventQueue<Event> {
   private struct Item {
     var time: Int
     var sequence: Int
-    var event: Event
+    var slot: Int
 
     static func < (left: Item, right: Item) -> Bool {
-      (left.time, left.sequence) < (right.time, right.sequence)
+      left.time != right.time ? left.time < right.time : left.sequence < right.sequence
     }
   }
 
   private var heap: [Item] = []
+  private var events: [Event?] = []
+  private var free: [Int] = []
   private var sequence = 0
 
   mutating func push(_ event: Event, at time: Int) {
     sequence += 1
-    heap.append(Item(time: time, sequence: sequence, event: event))
+    let slot: Int
+    if let last = free.popLast() {
+      slot = last
+      events[slot] = event
+    } else {
+      slot = events.count
+      events.append(event)
+    }
+    heap.append(Item(time: time, sequence: sequence, slot: slot))
     var child = heap.count - 1
     while child > 0 {
       let parent = (child - 1) / 2
@@ -29,19 +39,27 @@ struct EventQueue<Event> {
   mutating func pop() -> (time: Int, event: Event)? {
     guard let first = heap.first else { return nil }
     let last = heap.removeLast()
-    guard !heap.isEmpty else { return (first.time, first.event) }
-    heap[0] = last
+    if !heap.isEmpty {
+      heap[0] = last
+      sink()
+    }
+    guard let event = events[first.slot].take() else {
+      preconditionFailure("each item of the heap has its event")
+    }
+    free.append(first.slot)
+    return (first.time, event)
+  }
+
+  private mutating func sink() {
     var parent = 0
     while true {
       var least = parent
-      for child in [2 * parent + 1, 2 * parent + 2]
-      where child < heap.count && heap[child] < heap[least] {
-        least = child
-      }
-      if least == parent { break }
+      let left = 2 * parent + 1
+      if left < heap.count, heap[left] < heap[least] { least = left }
+      if left + 1 < heap.count, heap[left + 1] < heap[least] { least = left + 1 }
+      if least == parent { return }
       heap.swapAt(least, parent)
       parent = least
     }
-    return (first.time, first.event)
   }
 }

@@ -21,6 +21,8 @@ struct SimulatedClient {
   /// Numbers the operations, so that late answers are told apart.
   var operationNumber = 0
   var attemptNumber = 0
+  /// Operations that were answered.
+  var answers = 0
   var replica: ReplicaID
   /// Does not ask this one; 0: asks anybody.
   var avoids: ReplicaID = 0

@@ -30,7 +30,11 @@ final class SimulatedDisk: Disk {
   func size(of name: String) throws(DiskError) -> Int { try file(name, "size").data.count }
 
   func read(_ name: String, at offset: Int, count: Int) throws(DiskError) -> [UInt8] {
-    let data = try file(name, "read").data
+    let file = try file(name, "read")
+    if file.isUnreadable {
+      throw DiskError(kind: .input, operation: "read", file: name, message: "I/O error")
+    }
+    let data = file.data
     guard offset < data.count else { return [] }
     return Array(data[offset..<min(data.count, offset + count)])
   }
@@ -130,15 +134,42 @@ final class SimulatedDisk: Disk {
   }
 }
 
+extension SimulatedDisk {
+  /// A file is gone, for good.
+  func destroy(_ name: String) {
+    files[name] = nil
+    durableFiles[name] = nil
+    unsynced = []
+  }
+
+  /// Another disk with the same contents, all of them durable.
+  func copy() -> SimulatedDisk {
+    let other = SimulatedDisk()
+    other.files = files.mapValues { $0.copy() }
+    other.durableFiles = other.files
+    return other
+  }
+}
+
 /// A file's bytes, and which of them are durable.
 final class SimulatedFile {
   /// What a disk writes whole or not at all.
-  private static let sectorBytes = 512
+  static let sectorBytes = 512
 
+  /// A sector of it has gone bad.
+  var isUnreadable = false
   var data: [UInt8] = []
   private var syncedLength = 0
   /// What stood after `syncedLength` when it was last synced, cut off since.
   private var cutTail: [UInt8] = []
+
+  func copy() -> SimulatedFile {
+    let other = SimulatedFile()
+    other.data = data
+    other.isUnreadable = isUnreadable
+    other.sync()
+    return other
+  }
 
   func sync() {
     syncedLength = data.count

@@ -22,6 +22,8 @@ struct SimulatedNetwork {
 
   mutating func cut(from: ReplicaID, to: ReplicaID) { cut.insert(Link(from: from, to: to)) }
 
+  mutating func restore(from: ReplicaID, to: ReplicaID) { cut.remove(Link(from: from, to: to)) }
+
   mutating func heal() { cut = [] }
 
   mutating func isolate(_ id: ReplicaID, among ids: [ReplicaID]) {

@@ -11,8 +11,12 @@ struct SimulatedCheckpoint {
   var revision: Revision = 0
   var requests: [(UInt64, TransactionResult)] = []
   var membership: Membership?
+  /// A fault has changed it without its checksum telling.
+  var isTainted = false
 
   init() {}
+
+  var position: LogPosition { LogPosition(index: index, term: term) }
 
   init(_ core: ReplicaCore) {
     index = core.applied
@@ -51,16 +55,32 @@ final class SimulatedReplica {
   }
 
   let id: ReplicaID
-  let tickInterval: Int
+  var tickInterval: Int
 
   // On disk.
-  let disk = SimulatedDisk()
+  var disk = SimulatedDisk()
   var checkpoint = SimulatedCheckpoint()
+  /// The state that is being put in place, see `DataDirectory.beginInstallation`.
+  var installing: LogIndex?
+  /// The state was found to differ from the others'.
+  var isDistrusted = false
+
+  // As the planner of the faults sees it.
+  /// Something durable is lost, and not made good yet.
+  var isImpaired = true
+  /// The newest membership in its log.
+  var knownMembership = Membership()
 
   // In the process.
   var life = 0
   var core: ReplicaCore?
   var log: EventLog<SimulatedDisk>?
+  /// In place of `core` while something is missing.
+  var recovery: ReplicaRecovery?
+  /// Its state is not what the log makes.
+  var isTainted = false
+  /// What its watches begin from.
+  var window = EventWindow()
   var vote = LogVote()
   var writes: [Write] = []
   /// The batches whose sync is under way.
@@ -73,6 +93,12 @@ final class SimulatedReplica {
 
   var isPaused = false
   var slowDiskUntil = 0
+  /// Until then no sync comes back.
+  var stalledUntil = 0
+  /// Its wall clock is off by so much.
+  var clockOffset = 0
+  /// Streamed states installed one after the other, without anything appended between.
+  var installedInRow = 0
   /// The highest commit index it has told others.
   var committed: LogIndex = 0
 
@@ -89,6 +115,8 @@ final class SimulatedReplica {
   func stop() {
     life += 1
     core = nil
+    recovery = nil
+    isTainted = false
     log = nil
     writes = []
     syncing = []

@@ -7,7 +7,7 @@ extension Simulation {
   /// Begins an operation, or tries the present one again.
   func act(_ client: Int) {
     if clients[client].operation == nil {
-      guard !isHealing else { return }
+      guard phase != .peace || hasTainted else { return }
       clients[client].operationNumber += 1
       clients[client].attemptNumber = 0
       clients[client].operation = random.chance(70) ? .write(makeTransaction(client)) : .read
@@ -17,7 +17,7 @@ extension Simulation {
     if random.chance(20) || clients[client].attemptNumber > 0
       || clients[client].replica == avoided
     {
-      clients[client].replica = random.pick((isHealing ? voters : ids).filter { $0 != avoided })
+      clients[client].replica = random.pick(servers.filter { $0 != avoided })
     }
     clients[client].attemptNumber += 1
     let attempt = SimulatedClient.Attempt(
@@ -39,6 +39,17 @@ extension Simulation {
     schedule(.clientTimesOut(attempt), in: 40 * Self.tick)
   }
 
+  /// Whom clients ask.
+  private var servers: [ReplicaID] {
+    guard phase != .faults else { return ids }
+    let voters = voters
+    let able = phase == .core ? voters.filter(core.contains) : voters
+    return able.isEmpty ? ids : able
+  }
+
+  /// Somebody must notice yet that its state differs, which takes writes.
+  private var hasTainted: Bool { replicas.contains { $0.isTainted || $0.checkpoint.isTainted } }
+
   private func makeTransaction(_ client: Int) -> Transaction {
     let keyspace = replica(clients[client].replica).core?.keyspace.snapshot
     var compares: [Compare] = []
@@ -59,11 +70,15 @@ extension Simulation {
         mutations.append(.put(key: key, value: value, revisionOffset: nil))
       }
     }
+    if nextRequestID == 1 {
+      mutations.append(.put(key: Self.constantKey, value: Self.constantValue, revisionOffset: nil))
+    }
     nextRequestID += 1
     let transaction = Transaction(
       compares: compares, mutations: mutations,
       provenance: Provenance(user: "client-\(client)", agent: "simulation", verb: "update"),
-      requestID: nextRequestID, timeMilliseconds: UInt64(now))
+      requestID: nextRequestID,
+      timeMilliseconds: UInt64(max(0, now + replica(clients[client].replica).clockOffset)))
     oracle.proposes(transaction)
     return transaction
   }
@@ -121,6 +136,9 @@ extension Simulation {
 
   private func finish(_ attempt: SimulatedClient.Attempt) {
     clients[attempt.client].operation = nil
-    if !isHealing { schedule(.clientActs(attempt.client), in: random.next(in: profile.thinkTime)) }
+    clients[attempt.client].answers += 1
+    if phase != .peace || hasTainted {
+      schedule(.clientActs(attempt.client), in: random.next(in: profile.thinkTime))
+    }
   }
 }

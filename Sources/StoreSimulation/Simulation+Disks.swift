@@ -57,6 +57,10 @@ extension Simulation {
       replica.core?.setRefusesProposals(true)
       return schedule(.retryWrite(replica.id, life: replica.life), in: 2 * Self.tick)
     }
+    if now < replica.stalledUntil {
+      return schedule(
+        .synced(replica.id, life: replica.life), in: replica.stalledUntil - now + 100)
+    }
     let delay =
       now < replica.slowDiskUntil
       ? random.next(in: 2_000...20_000) : random.next(in: 20...300)
@@ -69,6 +73,7 @@ extension Simulation {
     let previous = records.first.flatMap { replica.log?.term(at: $0.index - 1) }
     try replica.log?.append(records, vote: vote)
     replica.vote = vote
+    if !records.isEmpty { replica.installedInRow = 0 }
     var previousTerm = previous ?? 0
     for record in records {
       oracle.writes(replica.id, record, previousTerm: previousTerm)
@@ -80,7 +85,7 @@ extension Simulation {
   }
 
   func finishSync(_ replica: SimulatedReplica) {
-    if replica.isPaused {
+    if replica.isPaused || now < replica.stalledUntil {
       return schedule(.synced(replica.id, life: replica.life), in: Self.tick)
     }
     guard attempt(replica, { log throws(LogError) in try log.sync() }) else { return }
@@ -122,7 +127,7 @@ extension Simulation {
     }
   }
 
-  private func lose(_ replica: SimulatedReplica, _ error: LogError) {
+  func lose(_ replica: SimulatedReplica, _ error: LogError) {
     trace("replica \(replica.id) stops: \(error)")
     crash(replica, losesPower: true)
   }
@@ -135,8 +140,16 @@ extension Simulation {
     guard !replica.isBusy, let core = replica.core, core.applied > replica.checkpoint.index
     else { return }
     schedule(
-      .checkpointed(replica.id, SimulatedCheckpoint(core), life: replica.life),
+      .checkpointed(replica.id, checkpoint(of: replica, core), life: replica.life),
       in: random.next(in: 100...3_000))
+  }
+
+  private func checkpoint(
+    of replica: SimulatedReplica, _ core: ReplicaCore
+  ) -> SimulatedCheckpoint {
+    var state = SimulatedCheckpoint(core)
+    state.isTainted = replica.isTainted
+    return state
   }
 
   func finishCheckpoint(_ replica: SimulatedReplica, _ state: SimulatedCheckpoint) {
@@ -157,10 +170,10 @@ extension Simulation {
   func sendSnapshot(from replica: SimulatedReplica, to peer: ReplicaID) {
     guard let core = replica.core else { return }
     // What is streamed is the checkpoint, or fresh; both are at some applied index.
-    let state = random.chance(50) ? SimulatedCheckpoint(core) : replica.checkpoint
+    let state = untainted(random.chance(50) ? SimulatedCheckpoint(core) : replica.checkpoint)
     let delay = random.next(in: 500...(6 * Self.tick))
     trace("replica \(replica.id) streams its state at \(state.index) to \(peer)")
-    if network.isCut(from: replica.id, to: peer) || (!isHealing && random.chance(10)) {
+    if network.isCut(from: replica.id, to: peer) || (phase == .faults && random.chance(10)) {
       return schedule(
         .input(
           replica.id, .snapshotSent(to: peer, index: state.index, succeeded: false),
@@ -191,11 +204,12 @@ extension Simulation {
     if !replica.isWriting { write(replica) }
   }
 
-  /// First the state; if the power fails before the log begins anew, the start sees to it.
+  /// First a note and the state; if the power fails before the log begins anew, the start sees to it.
   private func install(
     _ state: SimulatedCheckpoint, from: ReplicaID, _ replica: SimulatedReplica
   ) {
     replica.isWriting = true
+    replica.installing = state.index
     replica.checkpoint = state
     schedule(
       .beginLogAnew(replica.id, state, from: from, life: replica.life),
@@ -212,14 +226,18 @@ extension Simulation {
     } catch {
       return lose(replica, error)
     }
+    replica.installing = nil
+    replica.isTainted = false
+    replica.window = EventWindow(
+      after: state.revision, maximumCount: Self.windowEvents)
     outcome.installedSnapshots += 1
+    replica.installedInRow += 1
+    if replica.installedInRow == 2 { outcome.snapshotsInRow += 1 }
     trace("replica \(replica.id) has installed the state at \(state.index)")
     replica.core?.snapshotInstalled(
       index: state.index, term: state.term, keyspace: state.keyspace,
       membership: state.membership)
-    if let core = replica.core {
-      oracle.reaches(replica.id, applied: core.applied, stateHash: core.keyspace.stateHash)
-    }
+    reach(replica)
     replica.isWriting = false
     replica.isInstalling = false
     reply(to: from, replica, state, true)
@@ -228,7 +246,7 @@ extension Simulation {
     if !replica.isWriting { write(replica) }
   }
 
-  private func reply(
+  func reply(
     to peer: ReplicaID, _ replica: SimulatedReplica, _ state: SimulatedCheckpoint,
     _ succeeded: Bool
   ) {

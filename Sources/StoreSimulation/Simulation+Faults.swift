@@ -3,7 +3,7 @@ import Raft
 /// What goes wrong, and how it is put right in the end.
 extension Simulation {
   func causeFault() {
-    guard !isHealing else { return }
+    guard phase == .faults else { return }
     cause(random.pick(profile.faults))
     schedule(.fault, in: random.next(in: profile.faultInterval))
   }
@@ -54,6 +54,49 @@ extension Simulation {
     case .transfer: give(.transfer, to: victim)
     case .weather: changeWeather()
     case .members: changeMembers()
+    case .damage: damage(victim)
+    case .taint: taint(victim)
+    case .clock: changeClock(victim)
+    case .stalledDisk:
+      let leader = replicas.first { $0.core?.raft.role == .leader } ?? victim
+      trace("the disk of \(leader.id) stands still")
+      leader.stalledUntil = now + random.next(in: (5 * Self.tick)...(60 * Self.tick))
+    case .flap:
+      let other = random.pick(ids.filter { $0 != victim.id })
+      trace("the link from \(victim.id) to \(other) comes and goes")
+      flapLink(victim.id, other, random.next(in: 4...20))
+    }
+  }
+
+  func flapLink(_ from: ReplicaID, _ to: ReplicaID, _ remaining: Int) {
+    guard phase == .faults else { return }
+    if remaining.isMultiple(of: 2) {
+      network.cut(from: from, to: to)
+    } else {
+      network.restore(from: from, to: to)
+    }
+    guard remaining > 1 else { return }
+    schedule(
+      .flap(from: from, to: to, remaining: remaining - 1),
+      in: random.next(in: 100...(15 * Self.tick)))
+  }
+
+  /// The wall clock jumps, or the other one runs faster or slower than it should for some time; or
+  /// what the process missed comes at once, as it limits it.
+  private func changeClock(_ victim: SimulatedReplica) {
+    switch random.next(in: 0...2) {
+    case 0:
+      victim.clockOffset = random.next(in: -10_000_000...10_000_000)
+      trace("the clock of \(victim.id) is off by \(victim.clockOffset)")
+    case 1:
+      let usual = victim.tickInterval
+      victim.tickInterval = random.next(in: 400...2_500)
+      trace("the clock of \(victim.id) ticks every \(victim.tickInterval)")
+      schedule(
+        .clockRuns(victim.id, interval: usual), in: random.next(in: Self.tick...(60 * Self.tick)))
+    default:
+      trace("the clock of \(victim.id) jumps")
+      for _ in 0..<3 { give(.tick, to: victim) }
     }
   }
 
@@ -72,53 +115,5 @@ extension Simulation {
     network.weather.delay = random.pick([20...150, 20...150, 100...1_500, 1...20])
     network.weather.straggleDelay = random.pick([500...4_000, 2_000...40_000])
     trace("the network: \(network.weather)")
-  }
-
-  // MARK: Healing
-
-  private static let peaceTicks = 250
-
-  /// From here on everything works, and all must come to agree.
-  func heal() {
-    trace("everything heals")
-    isHealing = true
-    network.heal()
-    network.weather = .init()
-    for replica in replicas {
-      replica.disk.isFull = false
-      replica.disk.failsNextSync = false
-      replica.disk.callsUntilPowerLoss = nil
-      replica.slowDiskUntil = 0
-      if replica.isPaused { resume(replica) }
-      if !replica.isRunning { start(replica) }
-      if replica.core?.refusesProposals == true {
-        replica.core?.setRefusesProposals(false)
-        perform(replica)
-      }
-    }
-    schedule(.end, in: Self.peaceTicks * Self.tick)
-  }
-
-  /// All must have agreed by now.
-  func finishHealing() {
-    isDone = true
-    for client in clients.indices where clients[client].operation != nil {
-      oracle.fail("client \(client) was never answered, though everything works")
-    }
-    let leader = voters.compactMap { replica($0).core?.raft.leader }.first
-    for replica in replicas where voters.contains(replica.id) {
-      guard let core = replica.core, let log = replica.log else {
-        return oracle.fail("replica \(replica.id) did not come back")
-      }
-      let status = core.raft.status
-      if status.leader == 0 || status.applied != status.lastIndex
-        || status.leader != leader
-      {
-        return oracle.fail(
-          "replica \(replica.id) has not settled: leader \(status.leader), applied "
-            + "\(status.applied) of \(status.lastIndex)")
-      }
-      oracle.converged(replica.id, core: core, log: log)
-    }
   }
 }

@@ -36,6 +36,8 @@ extension Simulation {
     } else {
       return
     }
+    // Not where those that are left could not go on: some may have lost what they had.
+    if let next = try? membership.applying(change), !suffice(sound, for: next) { return }
     trace("leader \(leader.id) is asked to \(change)")
     give(.change(change), to: leader)
   }

@@ -13,23 +13,40 @@ extension Simulation {
     }
   }
 
-  /// Starts the process from what the disk has, as the real shell does.
+  /// Starts the process from what the disk has, as the real shell does: see `ReplicaFinder`.
   func start(_ replica: SimulatedReplica) {
-    guard !replica.isRunning else { return }
+    guard !replica.isRunning, replica.recovery == nil, phase != .core || core.contains(replica.id)
+    else { return }
+    let applied = replica.checkpoint.position
     do {
-      var log = try EventLog.open(disk: replica.disk, options: logOptions(replica.id))
-      if log.recovery.tornTail != nil { outcome.tornTails += 1 }
-      let checkpoint = replica.checkpoint
-      if checkpoint.index < log.base.index {
-        return oracle.fail("replica \(replica.id): the log begins after the checkpoint")
+      switch try FoundLog.open(
+        replica.disk, options: logOptions(replica.id), applied: applied,
+        isInstalling: replica.installing == applied.index)
+      {
+      case .lost(let need, let error):
+        trace("replica \(replica.id) has lost entries: \(error)")
+        recover(replica, need)
+      case .whole(var log, let setAside):
+        if let setAside {
+          outcome.setAside += 1
+          trace("replica \(replica.id) sets aside \(setAside.files): \(setAside.damage)")
+        }
+        if log.recovery.tornTail != nil { outcome.tornTails += 1 }
+        if replica.isDistrusted {
+          return recover(replica, .state(atLeast: max(1, log.base.index)))
+        }
+        if let need = log.need(applied: applied.index, asksPeers: true) {
+          return recover(replica, need)
+        }
+        if log.term(at: applied.index) != applied.term {
+          // The power failed between the installation of a state and the log's new beginning.
+          try log.reset(toIndex: applied.index, term: applied.term)
+        }
+        let records = try log.records(
+          from: log.base.index + 1, through: log.lastIndex, maximumBytes: 0)
+        replica.installing = nil
+        begin(replica, log, records)
       }
-      if log.term(at: checkpoint.index) != checkpoint.term {
-        // The power failed between the installation of a state and the log's new beginning.
-        try log.reset(toIndex: checkpoint.index, term: checkpoint.term)
-      }
-      let records = try log.records(
-        from: log.base.index + 1, through: log.lastIndex, maximumBytes: 0)
-      begin(replica, log, records)
     } catch {
       if replica.disk.isWithoutPower || replica.disk.hasFailedSync {
         crash(replica, losesPower: true)
@@ -47,6 +64,10 @@ extension Simulation {
     let checkpoint = replica.checkpoint
     replica.life += 1
     replica.log = log
+    replica.isImpaired = false
+    replica.isTainted = checkpoint.isTainted
+    replica.window = EventWindow(
+      after: checkpoint.revision, maximumCount: Self.windowEvents)
     replica.vote = log.vote
     let core = ReplicaCore(
       configuration: configuration(replica.id),
@@ -64,7 +85,7 @@ extension Simulation {
       "replica \(replica.id) starts: term \(log.vote.term), log \(log.firstIndex)..."
         + "\(log.lastIndex), state at \(checkpoint.index)"
         + (log.recovery.tornTail.map { ", cut \($0.bytes) torn bytes" } ?? ""))
-    oracle.reaches(replica.id, applied: core.applied, stateHash: core.keyspace.stateHash)
+    reach(replica)
     schedule(.tick(replica.id, life: replica.life), in: random.next(in: 1...replica.tickInterval))
     schedule(
       .checkpoint(replica.id, life: replica.life), in: random.next(in: profile.checkpointInterval))
@@ -80,8 +101,8 @@ extension Simulation {
         maximumLogBytes: profile.maximumLogBytes, seed: random.next()
       ).mutated(by: mutations),
       deadlineTicks: 60, resendTicks: 8, seed: random.next(), recordsMembership: true)
-    // The oracle compares all states itself, and at once.
-    configuration.comparesStates = false
+    // The oracle compares all states itself, and at once; but replicas must do so too.
+    configuration.comparesStates = scenario == .anything
     return configuration
   }
 
@@ -94,6 +115,7 @@ extension Simulation {
   }
 
   func give(_ input: SimulatedReplica.Input, to replica: SimulatedReplica) {
+    if replica.recovery != nil { return giveToRecovery(input, replica) }
     guard replica.isRunning else { return }
     if replica.isBusy {
       replica.inbox.append(input)
@@ -153,8 +175,8 @@ extension Simulation {
     while let revision = replica.core?.keyspace.revision,
       let actions = replica.core?.takeActions(), !actions.isEmpty
     {
-      if let core = replica.core, core.raft.role == .leader {
-        if oracle.leads(replica.id, term: core.raft.term) { leadershipBegan(replica) }
+      if replica.core?.raft.role == .leader, let term = replica.core?.raft.term {
+        if oracle.leads(replica.id, term: term) { leadershipBegan(replica) }
       }
       send(actions.messages, from: replica)
       if let batch = actions.persist { replica.writes.append(.persist(batch)) }
@@ -162,6 +184,7 @@ extension Simulation {
       for completion in actions.completions { answer(completion, replica) }
       for completion in actions.barriers { answer(completion, replica) }
       for peer in actions.snapshotsNeeded { sendSnapshot(from: replica, to: peer) }
+      if let divergence = actions.divergence { return quarantine(replica, divergence) }
     }
     if !replica.isWriting { write(replica) }
   }
@@ -169,15 +192,25 @@ extension Simulation {
   private func publish(
     _ actions: ReplicaActions, _ replica: SimulatedReplica, revisionBefore: Revision
   ) {
-    guard !actions.applied.isEmpty, let core = replica.core else { return }
+    guard !actions.applied.isEmpty else { return }
     var revision = revisionBefore
     for entry in actions.applied {
       oracle.applies(replica.id, entry, revisionBefore: revision)
       revision = entry.transaction?.events.last?.revision ?? revision
     }
     trace(
-      "replica \(replica.id) has applied \(core.applied), revision \(core.keyspace.revision)")
-    oracle.reaches(replica.id, applied: core.applied, stateHash: core.keyspace.stateHash)
+      "replica \(replica.id) has applied \(actions.applied.last?.index ?? 0), "
+        + "revision \(revision)")
+    for entry in actions.applied { replica.window.append(entry.transaction?.events ?? []) }
+    reach(replica)
+  }
+
+  /// Where its state is known to differ, that is for the replicas to find out.
+  func reach(_ replica: SimulatedReplica) {
+    guard let applied = replica.core?.applied, let hash = replica.core?.keyspace.stateHash,
+      !replica.isTainted
+    else { return }
+    oracle.reaches(replica.id, applied: applied, stateHash: hash)
   }
 
   func send(_ messages: [OutgoingMessage], from replica: SimulatedReplica) {
@@ -203,6 +236,7 @@ extension Simulation {
     for id in replica.waiting.keys.sorted() {
       if let attempt = replica.waiting[id] { retry(attempt, in: random.next(in: 100...3_000)) }
     }
+    if let membership = replica.core?.raft.membership { replica.knownMembership = membership }
     replica.stop()
     if losesPower { replica.disk.losePower(&random) }
     if profile.noticesConnections && !losesPower {
@@ -212,10 +246,10 @@ extension Simulation {
       }
     }
     schedule(
-      .start(replica.id), in: isHealing ? 100 : random.next(in: delay))
+      .start(replica.id), in: phase != .faults ? 100 : random.next(in: delay))
   }
 
-  private func describe(_ message: PeerMessage) -> String {
+  func describe(_ message: PeerMessage) -> String {
     switch message {
     case .raft(let message):
       if case .append(let index, let term, let entries, let commit) = message.body {

@@ -17,7 +17,7 @@ extension Simulation {
 
   /// The next step of the scenario.
   func actOut() {
-    guard !isHealing else { return }
+    guard phase == .faults else { return }
     switch scenario {
     case .anything, .shortReigns: break
     case .flappingFollower: flap()
@@ -35,7 +35,7 @@ extension Simulation {
 
   /// A replica has just begun to lead: it shall not do so for long.
   func leadershipBegan(_ replica: SimulatedReplica) {
-    guard scenario == .shortReigns, !isHealing, random.chance(85) else { return }
+    guard scenario == .shortReigns, phase == .faults, random.chance(85) else { return }
     let reign = random.pick([1...60, 20...400, 200...1_500, 500...6_000])
     schedule(.leaderFalls(replica.id, life: replica.life), in: random.next(in: reign))
     // Its first words reach one of the others, or nobody.
@@ -46,7 +46,7 @@ extension Simulation {
 
   /// A replica is about to send; it may fail as soon as it has.
   func failureAfter(_ messages: [OutgoingMessage], _ replica: SimulatedReplica) -> Bool {
-    guard scenario == .shortReigns, !isHealing else { return false }
+    guard scenario == .shortReigns, phase == .faults else { return false }
     return messages.contains { message in
       guard case .raft(let message) = message.message else { return false }
       switch message.body {
@@ -75,7 +75,7 @@ extension Simulation {
   }
 
   func fall(_ replica: SimulatedReplica) {
-    guard replica.core?.raft.role == .leader, !isHealing else { return }
+    guard replica.core?.raft.role == .leader, phase == .faults else { return }
     network.heal()
     switch random.next(in: 0...3) {
     case 0: crash(replica, losesPower: true, restartingIn: 1_000...30_000)
@@ -149,8 +149,16 @@ extension Simulation {
     // Its own clients are answered nothing: those of the others tell.
     for client in clients.indices { clients[client].avoids = leader.id }
     trace("leader \(leader.id) falls silent")
-    network.isolate(leader.id, among: ids)
-    if random.chance(50), !leader.isBusy { leader.isPaused = true }
+    switch random.next(in: 0...2) {
+    case 0:
+      network.isolate(leader.id, among: ids)
+      if random.chance(50), !leader.isBusy { leader.isPaused = true }
+    case 1:
+      if leader.isBusy { network.isolate(leader.id, among: ids) } else { leader.isPaused = true }
+    default:
+      // It can be heard, but commits nothing.
+      leader.stalledUntil = now + Self.silenceTicks * Self.tick
+    }
     schedule(.scenario, in: Self.silenceTicks * Self.tick)
   }
 }

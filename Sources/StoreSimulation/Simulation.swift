@@ -6,8 +6,9 @@ import Raft
 /// Three replicas of the store with their clients, on one thread and one clock that this class
 /// winds. Everything follows from the seed.
 ///
-/// What is simulated is what runs: `ReplicaCore` and `EventLog` are driven as the replica's
-/// shell drives them; only disk, network, checkpoints and time are stand-ins.
+/// What is simulated is what runs: `ReplicaCore`, `EventLog`, `FoundLog`, `ReplicaRecovery` and
+/// `EventWindow` are driven as the replica's shell drives them; only disk, network, checkpoints and
+/// time are stand-ins.
 final class Simulation {
   enum Event {
     case tick(ReplicaID, life: Int)
@@ -24,6 +25,10 @@ final class Simulation {
     case leaderFalls(ReplicaID, life: Int)
     case fails(ReplicaID, life: Int)
     case healOneWay
+    case recoveryTick(ReplicaID, life: Int)
+    case flap(from: ReplicaID, to: ReplicaID, remaining: Int)
+    case clockRuns(ReplicaID, interval: Int)
+    case watchPulls(Int)
     case clientActs(Int)
     case clientTimesOut(SimulatedClient.Attempt)
     case end
@@ -45,8 +50,13 @@ final class Simulation {
   var clients: [SimulatedClient] = []
   var nextLocalID: UInt64 = 1
   var nextRequestID: UInt64 = 1
-  /// Everything is being healed: no new faults, no new operations.
-  var isHealing = false
+  var watches: [SimulatedWatch] = []
+  var phase = Phase.faults
+  /// The replicas that work, in `core`.
+  var core: Set<ReplicaID> = []
+  var answeredAtCore: [Int] = []
+  /// Until then what the phase is for must have come about.
+  var deadline = 0
   var isDone = false
   var outcome: SimulationOutcome
   /// The leader that must keep its office, in `flappingFollower`.
@@ -93,6 +103,10 @@ final class Simulation {
       clients.append(SimulatedClient(replica: random.pick(ids)))
       schedule(.clientActs(client), in: random.next(in: profile.thinkTime))
     }
+    for number in 0..<profile.watches {
+      watches.append(SimulatedWatch(replica: random.pick(ids)))
+      schedule(.watchPulls(number), in: random.next(in: 1...8_000))
+    }
     beginScenario()
     queue.push(.end, at: profile.ticks * Self.tick)
     while !isDone, oracle.failure == nil, let (time, event) = queue.pop() {
@@ -137,21 +151,31 @@ final class Simulation {
       }
     case .leaderFalls(let id, let life):
       if life == replica(id).life { fall(replica(id)) }
-    case .healOneWay: if !isHealing { network.heal() }
+    case .recoveryTick(let id, let life):
+      if life == replica(id).life { tickRecovery(replica(id)) }
+    case .flap(let from, let to, let remaining): flapLink(from, to, remaining)
+    case .clockRuns(let id, let interval): replica(id).tickInterval = interval
+    case .watchPulls(let number): pull(number)
+    case .healOneWay: if phase == .faults { network.heal() }
     case .clientActs(let client): act(client)
     case .clientTimesOut(let attempt): timeOut(attempt)
-    case .end: isHealing ? finishHealing() : heal()
+    case .end:
+      switch phase {
+      case .faults: healCore()
+      case .core: checkCore()
+      case .peace: checkPeace()
+      }
     }
   }
 }
 
-/// Runs one seed: faults for a few hundred ticks, then a time of peace in which all replicas must
-/// agree and every client must get its answer.
+/// Runs one seed: faults for a few hundred ticks; then a majority works and must answer every client;
+/// then all do, and must come to agree.
 ///
 /// - Returns: what happened; the same seed always gives the same.
 public func runSimulation(
   seed: UInt64, trace: Bool = false, options: SimulationOptions = SimulationOptions()
 ) -> SimulationOutcome {
-  SimulationCrashReport.seed.store(seed, ordering: .relaxed)
+  SimulationCrashReport.begins(seed, worker: options.worker)
   return Simulation(seed: seed, trace: trace, options: options).run()
 }

@@ -1,13 +1,23 @@
 import Glibc
-import Synchronization
 
-/// Names the seed where an assertion stops the process.
+/// Names the seeds that are under way where an assertion stops the process.
 enum SimulationCrashReport {
-  /// The seed that was begun last.
-  static let seed = Atomic<UInt64>(0)
+  static let maximumWorkers = 64
+  /// The seed that each worker began last; 0: none.
+  ///
+  /// A signal handler may touch nothing that is made on demand, so this is plain memory. Each slot is
+  /// written by one thread; the handler's glance at the others' harms nobody.
+  nonisolated(unsafe) private static let seeds: UnsafeMutablePointer<UInt64> = {
+    let seeds = UnsafeMutablePointer<UInt64>.allocate(capacity: maximumWorkers)
+    seeds.initialize(repeating: 0, count: maximumWorkers)
+    return seeds
+  }()
 
-  /// Makes a failed assertion print the seed on its way out.
+  static func begins(_ seed: UInt64, worker: Int) { seeds[worker] = seed }
+
+  /// Makes a failed assertion print the seeds on its way out.
   static func install() {
+    begins(0, worker: 0)
     for signal in [SIGILL, SIGTRAP, SIGSEGV, SIGABRT] {
       var action = sigaction()
       action.__sigaction_handler.sa_handler = { signal in
@@ -23,9 +33,12 @@ enum SimulationCrashReport {
 
   /// Only what is safe within a signal handler: no memory is allocated.
   private static func write() {
+    for worker in 0..<maximumWorkers where seeds[worker] != 0 { write(seeds[worker]) }
+  }
+
+  private static func write(_ seed: UInt64) {
     let text: StaticString = "\nsimulation: an assertion failed in seed "
     _ = Glibc.write(2, text.utf8Start, text.utf8CodeUnitCount)
-    let seed = seed.load(ordering: .relaxed)
     var divisor: UInt64 = 1
     while seed / divisor >= 10 { divisor *= 10 }
     while divisor > 0 {

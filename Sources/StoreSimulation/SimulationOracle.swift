@@ -31,6 +31,8 @@ struct SimulationOracle {
   private var firstApplied: [UInt64: (index: LogIndex, result: TransactionResult)] = [:]
   private var acknowledged: [(requestID: UInt64, result: TransactionResult)] = []
   private(set) var model = ModelKeyspace()
+  /// All events, as those who applied them first saw them.
+  private var events: [Event] = []
   /// No read that begins now may see less.
   private(set) var acknowledgedRevision: Revision = 0
   private(set) var fingerprint = Digest()
@@ -105,6 +107,7 @@ struct SimulationOracle {
     guard let transaction = transactions[applied.requestID] else {
       return fail("entry \(entry.index) holds a transaction that nobody proposed")
     }
+    events += applied.events
     let expected = model.apply(transaction)
     if expected != applied.result {
       fail("entry \(entry.index) gives \(applied.result) on replica \(id), not \(expected)")
@@ -169,6 +172,29 @@ struct SimulationOracle {
     fingerprint.add(revision)
   }
 
+  /// A watch that has everything up to `revision` is given what comes up to `last`.
+  mutating func watches(
+    _ id: ReplicaID, _ given: [Event], after revision: Revision, upTo last: Revision
+  ) {
+    var low = 0
+    var high = events.count
+    while low < high {
+      let middle = (low + high) / 2
+      if events[middle].revision <= revision { low = middle + 1 } else { high = middle }
+    }
+    for event in given {
+      guard low < events.count, events[low] === event || events[low].isEqual(event) else {
+        return fail(
+          "a watch on replica \(id) from revision \(revision) is given revision "
+            + "\(event.revision), which is not the next event")
+      }
+      low += 1
+    }
+    if low < events.count, events[low].revision <= last {
+      fail("a watch on replica \(id) misses revision \(events[low].revision)")
+    }
+  }
+
   /// At the end, when all have converged on `applied`.
   mutating func converged(_ id: ReplicaID, core: ReplicaCore, log: EventLog<SimulatedDisk>) {
     if core.applied != history.count {
@@ -195,5 +221,11 @@ struct SimulationOracle {
         fail("the log of replica \(id) holds another entry \(index) than was committed")
       }
     }
+  }
+}
+
+extension Event {
+  fileprivate func isEqual(_ other: Event) -> Bool {
+    revision == other.revision && kind == other.kind && key == other.key && value == other.value
   }
 }

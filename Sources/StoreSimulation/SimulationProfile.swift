@@ -4,6 +4,7 @@ struct SimulationProfile: Sendable {
   enum Fault: String, CaseIterable, Sendable {
     case crash, powerLoss, powerLossOfAll, isolate, cutOneWay, heal, pause, slowDisk, fullDisk
     case syncError, connectionNotice, transfer, weather, members
+    case damage, taint, clock, stalledDisk, flap
   }
 
   var faults: [Fault]
@@ -17,6 +18,7 @@ struct SimulationProfile: Sendable {
   var segmentBytes: Int
   var checkpointInterval: ClosedRange<Int>
   var clients: Int
+  var watches: Int
   var keys: Int
   var thinkTime: ClosedRange<Int>
   var valueBytes: Int
@@ -31,7 +33,7 @@ struct SimulationProfile: Sendable {
   ) {
     self.init(&random)
     switch scenario {
-    case .anything: replicas = faults.contains(.members) ? random.pick([3, 4, 4]) : 3
+    case .anything: replicas = faults.contains(.members) ? random.pick([3, 4, 4, 5]) : 3
     case .shortReigns:
       faults = [.heal, .heal, .heal, .crash, .powerLoss, .weather, .connectionNotice, .members]
       replicas = random.pick([3, 3, 4])
@@ -44,14 +46,19 @@ struct SimulationProfile: Sendable {
       thinkTime = 50...500
       clients = random.next(in: 3...6)
       checkpointInterval = 20_000...100_000
-    case .flappingFollower: ticks = random.next(in: 300...900)
+    case .flappingFollower:
+      ticks = random.next(in: 200...500)
+      clients = 2
+      watches = 1
+      thinkTime = 1_000...5_000
     case .silentLeader:
       // As `ReplicaConfiguration` has them, with ticks of ten milliseconds.
       electionTicks = 30
       heartbeatTicks = 5
-      ticks = 2_000
-      clients = 4
-      thinkTime = 500...3_000
+      ticks = 900
+      clients = 2
+      watches = 1
+      thinkTime = 3_000...10_000
     }
   }
 
@@ -60,7 +67,7 @@ struct SimulationProfile: Sendable {
     for fault in Fault.allCases where random.chance(55) { faults.append(fault) }
     if faults.isEmpty { faults = [.powerLoss] }
     faultInterval = random.pick([3_000...15_000, 8_000...40_000, 1_000...60_000])
-    ticks = random.next(in: 150...400)
+    ticks = random.next(in: 80...240)
     heartbeatTicks = random.next(in: 1...3)
     maximumLogBytes = random.pick([2_000, 8_000, 64_000])
     maximumAppendBytes = random.pick([200, 2_000, 1 << 20])
@@ -68,8 +75,9 @@ struct SimulationProfile: Sendable {
     segmentBytes = random.pick([600, 4_000, 32_000])
     checkpointInterval = random.pick([5_000...15_000, 20_000...100_000])
     clients = random.next(in: 1...6)
+    watches = random.next(in: 0...2)
     keys = random.pick([1, 4, 12])
-    thinkTime = random.pick([50...500, 500...3_000])
+    thinkTime = random.pick([50...500, 500...3_000, 1_000...6_000])
     valueBytes = random.pick([8, 60, 600])
     noticesConnections = random.chance(60)
   }

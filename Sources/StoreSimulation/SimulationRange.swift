@@ -1,7 +1,11 @@
-/// Runs many seeds after one another.
+import Dispatch
+import Synchronization
+
+/// Runs many seeds, on several threads.
 public struct SimulationRange: Sendable {
   public struct Summary: Sendable {
     public var seeds = 0
+    /// In the order of their seeds.
     public var failures: [SimulationOutcome] = []
     /// Sums over all seeds.
     public var total = SimulationOutcome(seed: 0)
@@ -11,15 +15,16 @@ public struct SimulationRange: Sendable {
     mutating func add(_ outcome: SimulationOutcome) {
       seeds += 1
       if !outcome.succeeded { failures.append(outcome) }
-      total.events += outcome.events
-      total.acknowledgedWrites += outcome.acknowledgedWrites
-      total.reads += outcome.reads
-      total.elections += outcome.elections
-      total.crashes += outcome.crashes
-      total.installedSnapshots += outcome.installedSnapshots
-      total.checkpoints += outcome.checkpoints
-      total.tornTails += outcome.tornTails
+      total.add(outcome)
     }
+
+    /// All counts, for people.
+    public var counts: String { total.counts }
+  }
+
+  private struct State {
+    var next: UInt64 = 0
+    var summary = Summary()
   }
 
   public var first: UInt64
@@ -38,16 +43,38 @@ public struct SimulationRange: Sendable {
     self.maximumFailures = maximumFailures
   }
 
-  /// Runs the seeds in order on this thread. `finished` is told of each.
-  public func run(finished: (SimulationOutcome) -> Void = { _ in }) -> Summary {
+  /// Runs the seeds; each on one thread, and so always with the same result. `finished` is told of
+  /// each, one at a time, in the order in which they end.
+  ///
+  /// - Parameter workers: threads.
+  public func run(
+    workers: Int = 1, finished: @Sendable (SimulationOutcome) -> Void = { _ in }
+  ) -> Summary {
     SimulationCrashReport.install()
-    var summary = Summary()
-    for offset in 0..<UInt64(max(0, count)) {
-      let outcome = runSimulation(seed: first &+ offset, options: options)
-      summary.add(outcome)
-      finished(outcome)
-      if summary.failures.count >= maximumFailures { break }
+    let state = Mutex(State())
+    let workers = max(1, min(workers, SimulationCrashReport.maximumWorkers))
+    DispatchQueue.concurrentPerform(iterations: workers) { worker in
+      var options = options
+      options.worker = worker
+      while let seed = take(state) {
+        let outcome = runSimulation(seed: seed, options: options)
+        state.withLock {
+          $0.summary.add(outcome)
+          finished(outcome)
+        }
+      }
     }
+    var summary = state.withLock { $0.summary }
+    summary.failures.sort { $0.seed < $1.seed }
     return summary
+  }
+
+  private func take(_ state: borrowing Mutex<State>) -> UInt64? {
+    state.withLock { state in
+      guard state.next < UInt64(max(0, count)), state.summary.failures.count < maximumFailures
+      else { return nil }
+      defer { state.next += 1 }
+      return first &+ state.next
+    }
   }
 }

@@ -1,11 +1,13 @@
 import ArgumentParser
+import Foundation
 import StoreSimulation
+import Synchronization
 
 /// `taffrail simulate`: the store on simulated disks, network and clock.
 struct SimulateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "simulate",
-    abstract: "Run three replicas of the store through simulated faults.",
+    abstract: "Run replicas of the store through simulated faults.",
     discussion: """
       Everything follows from the seed: the same one always tells the same story. With --seed,
       prints what happens, one line an event; with --from and --count, runs many and prints those
@@ -21,6 +23,9 @@ struct SimulateCommand: ParsableCommand {
   @Option(help: "How many seeds to run.")
   var count: Int = 1_000
 
+  @Option(help: "Threads that run seeds at once; by default one for each processor.")
+  var workers: Int?
+
   @Option(
     help: ArgumentHelp(
       "One of \(SimulationOptions.Scenario.allCases.map(\.rawValue).joined(separator: ", ")).",
@@ -32,6 +37,7 @@ struct SimulateCommand: ParsableCommand {
 
   func validate() throws {
     if count < 1 { throw ValidationError("--count must be at least 1") }
+    if let workers, workers < 1 { throw ValidationError("--workers must be at least 1") }
   }
 
   func run() throws {
@@ -51,23 +57,18 @@ struct SimulateCommand: ParsableCommand {
   }
 
   private func runRange() throws {
-    var done = 0
+    let done = Atomic(0)
     let summary = SimulationRange(
       first: from, count: count, options: SimulationOptions(scenario: scenario)
-    ).run { outcome in
-      done += 1
+    ).run(workers: workers ?? ProcessInfo.processInfo.activeProcessorCount) { outcome in
+      let number = done.add(1, ordering: .relaxed).newValue
       if !outcome.succeeded {
         print("\(outcome)\n  replay with: tools/simulate --seed \(outcome.seed)")
-      } else if done.isMultiple(of: 1_000) {
-        print("\(done) seeds, the last one \(outcome.seed)")
+      } else if number.isMultiple(of: 1_000) {
+        print("\(number) seeds, the last one \(outcome.seed)")
       }
     }
-    let total = summary.total
-    print(
-      "\(summary.seeds) seeds, \(summary.failures.count) failed: \(total.events) events, "
-        + "\(total.acknowledgedWrites) writes, \(total.reads) reads, \(total.elections) leaders, "
-        + "\(total.crashes) crashes, \(total.installedSnapshots) states streamed, "
-        + "\(total.tornTails) torn tails")
+    print("\(summary.seeds) seeds, \(summary.failures.count) failed: \(summary.counts)")
     if !summary.failures.isEmpty { throw ExitCode.failure }
   }
 }

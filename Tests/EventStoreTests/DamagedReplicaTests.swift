@@ -123,13 +123,19 @@ import Testing
     #expect(try Data(contentsOf: URL(fileURLWithPath: aside)) == damaged, "kept as it was")
   }
 
-  @Test func aLostLogIsRepairedByPeers() async throws {
+  @Test(arguments: ["segments", "everything"])
+  func aLostLogIsRepairedByPeers(lost: String) async throws {
     let cluster = try Self.cluster(tail: 64 << 20)
     _ = try await cluster.startAll()
     try await Self.fill(cluster, 0..<300)
     await cluster.kill(3)
     let log = cluster.directory.path + "/3/log"
-    for segment in try Self.segments(log) { try FileManager.default.removeItem(atPath: segment) }
+    if lost == "segments" {
+      for segment in try Self.segments(log) { try FileManager.default.removeItem(atPath: segment) }
+    } else {
+      // Beside the state an empty folder is no new one: the vote is lost, and what was not applied.
+      try FileManager.default.removeItem(atPath: log)
+    }
     try await Self.expectRestored(cluster, count: 300)
   }
 

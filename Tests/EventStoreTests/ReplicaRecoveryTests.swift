@@ -168,7 +168,13 @@ import Testing
     var all = recovery(.everything)
     _ = all.receive(answer(.new, term: 0), from: 2)
     _ = all.receive(answer(.new, term: 0), from: 3)
-    #expect(all.decision == .begin)
+    #expect(all.decision == .begin(term: 1))
+    // Somebody has stood for election already, and this replica may have voted for it.
+    var voted = recovery(.everything)
+    _ = voted.receive(answer(.follower, term: 3), from: 2)
+    #expect(isWaiting(voted))
+    _ = voted.receive(answer(.new, term: 0), from: 3)
+    #expect(voted.decision == .begin(term: 3))
     // One that was wiped gets everything back first.
     var wiped = recovery(.everything)
     _ = wiped.receive(answer(.follower, term: 3, last: 5), from: 3)

@@ -52,6 +52,6 @@ import Testing
     ).run()
     for failure in summary.failures { Issue.record("\(scenario.rawValue): \(failure)") }
     #expect(summary.total.elections >= summary.seeds)
-    print("simulation, \(scenario.rawValue): \(summary.seeds) seeds, \(summary.total)")
+    print("simulation, \(scenario.rawValue): \(summary.seeds) seeds, \(summary.counts)")
   }
 }

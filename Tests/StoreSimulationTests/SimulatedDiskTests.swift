@@ -79,4 +79,17 @@ import Testing
     #expect(throws: DiskError.self) { try disk.append([2], to: "a") }
     #expect(disk.isWithoutPower)
   }
+
+  @Test func aBadSectorIsAnErrorOfTheDisk() throws {
+    let disk = SimulatedDisk()
+    try disk.append([1], to: "a")
+    disk.files["a"]?.isUnreadable = true
+    #expect(throws: DiskError.self) { try disk.read("a", at: 0, count: 1) }
+    let copy = disk.copy()
+    #expect(throws: DiskError.self) { try copy.read("a", at: 0, count: 1) }
+    disk.destroy("a")
+    var random = SimulationRandom(seed: 1)
+    disk.losePower(&random)
+    #expect(contents(disk, "a") == nil)
+  }
 }

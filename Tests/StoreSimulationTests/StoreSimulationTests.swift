@@ -21,7 +21,7 @@ import Testing
   }
 
   @Test func everySeedHoldsItsPromises() {
-    let summary = SimulationRange(first: 1, count: Self.seedCount).run()
+    let summary = SimulationRange(first: 1, count: Self.seedCount).run(workers: 2)
     for failure in summary.failures {
       Issue.record(
         "\(failure)\nreplay with: tools/simulate --seed \(failure.seed)")
@@ -34,7 +34,10 @@ import Testing
     #expect(total.crashes > summary.seeds)
     #expect(total.installedSnapshots > 0)
     #expect(total.tornTails > 0)
-    print("simulation: \(summary.seeds) seeds, \(total)")
+    #expect(total.damages > 0)
+    #expect(total.restored > 0)
+    #expect(total.setAside + total.tainted > 0)
+    print("simulation: \(summary.seeds) seeds, \(summary.counts)")
   }
 
   /// A failure can be replayed: the same seed tells the same story, traced or not.
@@ -47,5 +50,16 @@ import Testing
     #expect(!first.trace.isEmpty)
     #expect(first.fingerprint == untraced.fingerprint)
     #expect(first.events == untraced.events)
+  }
+
+  /// A state in which a bit has changed is noticed by comparison with the others, and replaced.
+  @Test func aStateThatDiffersIsReplaced() {
+    var outcomes: [SimulationOutcome] = []
+    for seed in 1...600 as ClosedRange<UInt64> where outcomes.count < 2 {
+      let outcome = runSimulation(seed: seed, options: SimulationOptions(scenario: .anything))
+      #expect(outcome.failure == nil, "\(outcome)")
+      if outcome.quarantined > 0 { outcomes.append(outcome) }
+    }
+    #expect(outcomes.count == 2)
   }
 }

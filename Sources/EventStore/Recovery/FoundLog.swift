@@ -42,6 +42,14 @@ public enum FoundLog<D: Disk> {
 }
 
 extension EventLog {
+  /// Makes the log of a replica of a new cluster, whose vote in `term` is spent: it may have given
+  /// it to somebody in a former life.
+  public static func begin(disk: D, options: LogOptions, term: Term) throws(LogError) {
+    var log = try EventLog.open(disk: disk, options: options)
+    try log.append([], vote: LogVote(term: term, vote: options.replicaID, commit: 0))
+    try log.sync()
+  }
+
   /// What a replica with this log and a state as of `applied` has to get from its peers before it
   /// may take part; `nil`: nothing.
   ///

@@ -49,7 +49,7 @@ struct RecoveryRunner {
         transport.send(recovery.tick())
         nextTick = now + Self.tickNanoseconds
       }
-      if recovery.decision == .begin { return }
+      if case .begin(let term) = recovery.decision { return try begin(term: term) }
       if now >= nextReport, case .wait(let what) = recovery.decision {
         logger.notice("the replica does not take part yet", metadata: ["waits for": "\(what)"])
         nextReport = now + Self.reportNanoseconds
@@ -77,6 +77,17 @@ struct RecoveryRunner {
         default: break
         }
       }
+    }
+  }
+
+  /// The cluster is new: from now on the folder is not empty any more.
+  private func begin(term: Term) throws(ReplicaStartError) {
+    do {
+      let options = LoadedReplica.logOptions(configuration)
+      let disk = try FileDisk(path: directory.logPath)
+      try EventLog.begin(disk: disk, options: options, term: term)
+    } catch {
+      throw ReplicaStartError("the log in \(directory.logPath) can't be written: \(error)")
     }
   }
 

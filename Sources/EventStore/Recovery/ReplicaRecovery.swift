@@ -24,8 +24,10 @@ import Raft
 /// state before its beginning, takes that from any peer: its acknowledgements and its vote are
 /// intact.
 ///
-/// An empty folder begins a new group only if every configured peer says that it has never had
-/// anything either: silence may be that of a group that exists.
+/// An empty folder begins a new group only if every configured peer says that it has no entry
+/// either: silence may be that of a group that exists. Where all are in a term already, this
+/// replica may have had a vote in it, so it begins with that vote spent; from then on its folder is
+/// not empty any more, and a restart does not ask again.
 ///
 /// A plain value: answers go in, messages and a decision come out.
 public struct ReplicaRecovery: Sendable {
@@ -42,8 +44,9 @@ public struct ReplicaRecovery: Sendable {
   public enum Decision: Sendable, Hashable {
     /// Says what for.
     case wait(String)
-    /// No peer has anything either: the cluster is new.
-    case begin
+    /// No peer has an entry either: the cluster is new. A vote for itself in `term` goes to disk
+    /// first.
+    case begin(term: Term)
     /// `peer`'s state is asked for.
     case fetch(from: ReplicaID, term: Term, atLeast: LogIndex)
   }
@@ -98,8 +101,8 @@ public struct ReplicaRecovery: Sendable {
       guard answer.nonce == nonce else { return [] }
       answers[peer] = answer
       learn(from: answer)
-      // Who has data, or had: then so did this one.
-      if need == .everything, answer.standing != .new { need = .log(vote: nil, seenTerm: 0) }
+      // Who has entries, or had: then so did this one, perhaps.
+      if need == .everything, answer.hasHadEntries { need = .log(vote: nil, seenTerm: 0) }
       updateProof()
       return nudge(peer, answer)
     case .raft, .propose, .refuse, .stateRequest, .stateHash: return []
@@ -142,7 +145,7 @@ public struct ReplicaRecovery: Sendable {
 
   private var decisionForNothing: Decision {
     let silent = peers.filter { answers[$0] == nil }
-    if silent.isEmpty { return .begin }
+    if silent.isEmpty { return .begin(term: max(1, answers.values.map(\.term).max() ?? 0)) }
     return .wait(
       "an answer from \(list(silent)): is this a new cluster, or was the folder lost?")
   }
@@ -221,6 +224,13 @@ public struct ReplicaRecovery: Sendable {
   private func list(_ replicas: [ReplicaID]) -> String {
     (replicas.count == 1 ? "replica " : "replicas ")
       + replicas.map(String.init).joined(separator: ", ")
+  }
+}
+
+extension RecoveryAnswer {
+  /// Entries were promised to somebody, or may have been.
+  fileprivate var hasHadEntries: Bool {
+    standing == .recovering || standing == .leader || lastIndex > 0 || applied > 0
   }
 }
 
