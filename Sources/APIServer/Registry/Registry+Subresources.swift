@@ -117,6 +117,10 @@ extension Scale {
       throw APIStatus.invalid(
         kind: "Scale", group: "autoscaling", name: name, errors: [error])
     }
+    if !scale.name.isEmpty, scale.name != name {
+      throw .badRequest(
+        "the name of the object (\(scale.name)) does not match the name on the URL (\(name))")
+    }
     var updated = object
     updated.set(.int(replicas), at: "spec", "replicas")
     if !scale.resourceVersion.isEmpty {
@@ -153,6 +157,9 @@ extension Registry {
     namespace: String, name: String, binding: JSONValue, context: RequestContext
   ) async throws(APIStatus) {
     let info = try resource(.pods)
+    if !binding.name.isEmpty, binding.name != name {
+      throw .badRequest("name in URL does not match name in Binding object")
+    }
     let node = binding.at("target", "name")?.stringValue ?? ""
     let kind = binding.at("target", "kind")?.stringValue ?? "Node"
     guard !node.isEmpty, kind.isEmpty || kind == "Node" else {
@@ -174,7 +181,16 @@ extension Registry {
           GroupVersionResource(resource: "pods/binding"), name: name, message)
       }
       if !uid.isEmpty, uid != current.uid {
-        throw refuse("the UID in the binding (\(uid)) is not the pod's (\(current.uid))")
+        throw .conflict(
+          .pods, name: name,
+          "Precondition failed: UID in precondition: \(uid), "
+            + "UID in object meta: \(current.uid)")
+      }
+      if !binding.resourceVersion.isEmpty, binding.resourceVersion != current.resourceVersion {
+        throw .conflict(
+          .pods, name: name,
+          "Precondition failed: ResourceVersion in precondition: \(binding.resourceVersion), "
+            + "ResourceVersion in object meta: \(current.resourceVersion)")
       }
       if current.isBeingDeleted {
         throw refuse("pod \(name) is being deleted, cannot be assigned to a host")
@@ -205,6 +221,9 @@ extension Registry {
   public func evict(
     namespace: String, name: String, eviction: JSONValue, context: RequestContext
   ) async throws(APIStatus) {
+    if !eviction.name.isEmpty, eviction.name != name {
+      throw .badRequest("name in URL does not match name in Eviction object")
+    }
     let info = try resource(.pods)
     let pod = try await get(info, namespace: namespace, name: name).value()
     let isFinished = ["Succeeded", "Failed", "Pending"].contains(
@@ -240,8 +259,10 @@ extension Registry {
     }
     guard let budget = budgets.first else { return }
     guard budgets.count == 1 else {
-      throw .internalError(
-        "This pod has more than one PodDisruptionBudget, which the eviction subresource does "
+      throw APIStatus(
+        code: 500, reason: "",
+        message:
+          "This pod has more than one PodDisruptionBudget, which the eviction subresource does "
           + "not support.")
     }
     _ = try await modify(

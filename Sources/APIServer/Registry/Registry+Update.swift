@@ -158,6 +158,11 @@ extension Registry {
       // Only status and metadata come from the caller.
       var merged = old
       merged["metadata"] = new["metadata"]
+      if info.keepsMetadataOnStatus {
+        for name in ["labels", "annotations", "finalizers", "ownerReferences"] {
+          merged.set(old.at("metadata", name), at: "metadata", name)
+        }
+      }
       if info.gvr == .deployments {
         merged.set(old.at("metadata", "labels"), at: "metadata", "labels")
       }
@@ -170,6 +175,8 @@ extension Registry {
         merged.set(old.at("status", "qosClass"), at: "status", "qosClass")
       }
       new = merged
+    case "ephemeralcontainers", "resize":
+      new = PodParts.replacing(subresource, of: old, from: new)
     default: break
     }
     new["kind"] = old["kind"]

@@ -25,6 +25,15 @@ extension ResourceInfo {
   /// Nodes register with their status; events and a few others have none to wipe.
   var keepsStatusOnCreate: Bool { group.isEmpty && resource == "nodes" }
 
+  /// Kinds whose metadata is no business of those who write their status.
+  var keepsMetadataOnStatus: Bool { Self.statusAlone.contains(gvr.description) }
+
+  private static let statusAlone: Set<String> = [
+    "volumeattachments.storage.k8s.io", "resourceclaims.resource.k8s.io",
+    "flowschemas.flowcontrol.apiserver.k8s.io",
+    "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
+  ]
+
   /// Kinds whose `metadata.generation` counts changes of the desired state.
   var tracksGeneration: Bool { Self.generations.contains(gvr.description) }
 

@@ -26,6 +26,16 @@ extension Defaulting {
       if balanced || type == "ClusterIP" { spec.setDefault("internalTrafficPolicy", "Cluster") }
       if type == "LoadBalancer" { spec.setDefault("allocateLoadBalancerNodePorts", true) }
     },
+    "core.v1.Service": { service in
+      guard service["spec"]?["type"] == "LoadBalancer" else { return }
+      service.edit("status") { status in
+        status.edit("loadBalancer") { balancer in
+          balancer.editEach("ingress") { ingress in
+            if !ingress.string("ip").isEmpty { ingress.setDefault("ipMode", "VIP") }
+          }
+        }
+      }
+    },
     "core.v1.EndpointPort": { $0.setDefaultForZero("protocol", "TCP") },
     "discovery.v1.EndpointPort": { port in
       port.setDefault("name", "")
@@ -107,12 +117,22 @@ extension Defaulting {
     hook.setDefault("timeoutSeconds", 10)
   }
 
+  private static let deviceRequest: Rule = { request in
+    request.setDefaultForZero("allocationMode", "ExactCount")
+    if request["allocationMode"] == "ExactCount" { request.setDefaultForZero("count", 1) }
+  }
+
   static let storageRules: [String: Rule] = [
     "core.v1.PersistentVolumeStatus": { $0.setDefaultForZero("phase", "Pending") },
-    "core.v1.PersistentVolumeSpec": { spec in
-      spec.setDefaultForZero("persistentVolumeReclaimPolicy", "Retain")
-      spec.setDefault("volumeMode", "Filesystem")
+    // Not of the type of its spec, which volume attachments embed as it was given.
+    "core.v1.PersistentVolume": { volume in
+      volume.edit("spec") { spec in
+        spec.setDefaultForZero("persistentVolumeReclaimPolicy", "Retain")
+        spec.setDefault("volumeMode", "Filesystem")
+      }
     },
+    "resource.v1.ExactDeviceRequest": deviceRequest,
+    "resource.v1.DeviceSubRequest": deviceRequest,
     "core.v1.PersistentVolumeClaimStatus": { $0.setDefaultForZero("phase", "Pending") },
     "core.v1.PersistentVolumeClaimSpec": { $0.setDefault("volumeMode", "Filesystem") },
     "storage.v1.StorageClass": { storageClass in

@@ -20,6 +20,10 @@ public enum Validation {
     checker.metadata()
     checker.metadataUpdate(old)
     guard subresource.isEmpty else {
+      if let rule = subresourceRules["\(checker.kindKey)/\(subresource)"] {
+        rule(&checker, old)
+        return checker.errors
+      }
       statusRules[checker.kindKey]?(&checker)
       return checker.errors
     }
@@ -69,6 +73,13 @@ public enum Validation {
     "discovery.k8s.io/EndpointSlice": { $0.immutable("addressType", $1["addressType"]) },
     "rbac.authorization.k8s.io/RoleBinding": { $0.roleReferenceUpdate($1) },
     "rbac.authorization.k8s.io/ClusterRoleBinding": { $0.roleReferenceUpdate($1) },
+  ]
+
+  /// By group, kind and subresource: checks of what only this subresource writes.
+  private static let subresourceRules: [String: UpdateRule] = [
+    "/Pod/ephemeralcontainers": { $0.ephemeralContainers($1) },
+    "/Pod/resize": { $0.resize($1) },
+    "/Pod/status": { checker, _ in checker.podStatus() },
   ]
 
   /// By group and kind: checks of a status that is written.
