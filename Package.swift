@@ -122,7 +122,8 @@ let package = Package(
       name: "ClusterTools",
       dependencies: [
         "ControlPlane", "ClusterConfiguration", "KubernetesClient", "KubernetesAPI", "JSONDocument",
-        "EventStore", "Keyspace", nio, nioPosix, nioSSL, logging,
+        "EventStore", "Keyspace", nio, nioPosix, nioSSL,
+        .product(name: "NIOConcurrencyHelpers", package: "swift-nio"), logging,
       ]),
     .executableTarget(
       name: "taffrail",

@@ -6,12 +6,17 @@ import Keyspace
 import Logging
 
 /// Measures the store alone: three replicas in three processes over TLS, the leader in this one,
-/// committing 1 KB events.
+/// beside what loads it.
 public struct StoreBench: Sendable {
+  public enum Part: String, CaseIterable, Sendable { case writes, reads, watches, idle, history }
+
   public var binary: String
   public var configuration: ClusterConfiguration
   public var home: TaffrailHome
   public var seconds: Double
+  /// Tasks that write at once, a measurement for each.
+  public var writers = [1, 64, 1_024]
+  public var parts: Set<Part> = [.writes, .reads, .watches, .idle]
 
   public init(
     binary: String, configuration: ClusterConfiguration, home: TaffrailHome, seconds: Double
@@ -22,18 +27,19 @@ public struct StoreBench: Sendable {
     self.seconds = seconds
   }
 
-  static func start(_ configuration: ClusterConfiguration, _ home: TaffrailHome, id: Int)
-    async throws -> Replica
-  {
+  static func start(
+    _ configuration: ClusterConfiguration, _ home: TaffrailHome, id: Int,
+    adjust: (inout ReplicaConfiguration) -> Void = { _ in }
+  ) async throws -> Replica {
     try home.prepare()
     let keys = try ClusterPKI.ensure(configuration: configuration, home: home)
     var logger = Logger(label: "bench")
     logger.logLevel = .error
-    return try await Replica.start(
-      configuration: try ReplicaConfiguration(
-        configuration: configuration, home: home, keys: keys, id: id,
-        dataDirectory: "\(home.path)/bench-\(id)"),
-      logger: logger)
+    var replica = try ReplicaConfiguration(
+      configuration: configuration, home: home, keys: keys, id: id,
+      dataDirectory: "\(home.path)/bench-\(id)")
+    adjust(&replica)
+    return try await Replica.start(configuration: replica, logger: logger)
   }
 
   /// Runs until it is killed, and hands leadership to the first replica whenever it has it.
@@ -42,12 +48,17 @@ public struct StoreBench: Sendable {
   {
     let replica = try await start(configuration, home, id: id)
     while true {
-      try await Task.sleep(for: .milliseconds(50))
+      try await Task.sleep(for: .milliseconds(500))
       if await replica.status()?.role == .leader { replica.transferLeadership(to: 1) }
     }
   }
 
   public func run(into report: inout BenchReport, progress: (String) -> Void) async throws {
+    if parts != [.history] { try await runCluster(into: &report, progress: progress) }
+    if parts.contains(.history) { try await history(into: &report, progress: progress) }
+  }
+
+  private func runCluster(into report: inout BenchReport, progress: (String) -> Void) async throws {
     // Replicas without data begin together: the others must be there before this one starts.
     try home.prepare()
     try ClusterPKI.ensure(configuration: configuration, home: home)
@@ -66,60 +77,68 @@ public struct StoreBench: Sendable {
       followers.append(process)
     }
     let replica = try await Self.start(configuration, home, id: 1)
+    let cluster = BenchCluster(
+      replica: replica, processes: [getpid()] + followers.map(\.processIdentifier))
+    try await cluster.awaitLeadership()
+    if parts.contains(.idle) {
+      progress("doing nothing")
+      try await idle(cluster, into: &report)
+    }
+    if parts.contains(.writes) {
+      for writers in writers {
+        progress("committing 1 KB events from \(writers) writer\(writers == 1 ? "" : "s")")
+        try await writes(cluster, writers: writers, into: &report)
+      }
+    }
+    if parts.contains(.writes) { try await memory(cluster, into: &report) }
+    if parts.contains(.reads) {
+      progress("reading")
+      try await reads(cluster, into: &report)
+    }
+    if parts.contains(.watches) {
+      progress("watching")
+      try await watches(cluster, into: &report)
+    }
+    await replica.shutdown()
+  }
+}
+
+/// The three replicas while they are measured.
+struct BenchCluster: Sendable {
+  /// The leader, which runs in this process.
+  var replica: Replica
+  /// Of the replicas, this one first.
+  var processes: [Int32]
+
+  func awaitLeadership() async throws {
     let deadline = ContinuousClock.now + .seconds(20)
     while true {
       if let status = await replica.status(), status.role == .leader,
         status.peers.allSatisfy(\.connected)
       {
-        break
+        return
       }
       guard ContinuousClock.now < deadline else {
         throw FailoverDrill.Failure(description: "the first replica did not come to lead")
       }
       try await Task.sleep(for: .milliseconds(20))
     }
-    for writers in [1, 64] {
-      progress("committing 1 KB events from \(writers) writer\(writers == 1 ? "" : "s")")
-      _ = try await commits(replica, writers: writers, seconds: 0.5)
-      let summary = try await commits(replica, writers: writers, seconds: seconds)
-      report.add(
-        "store", "1 KB events, \(writers) writer\(writers == 1 ? "" : "s")", summary, per: "events")
-    }
-    await replica.shutdown()
   }
 
-  private func commits(_ replica: Replica, writers: Int, seconds: Double) async throws
-    -> LatencySummary
-  {
-    let value = [UInt8](repeating: UInt8(ascii: "x"), count: 1_024)
-    let start = ContinuousClock.now
-    let end = start + .milliseconds(Int(seconds * 1_000))
-    let latencies = try await withThrowingTaskGroup(of: [UInt64].self) { group in
-      for writer in 0..<writers {
-        group.addTask {
-          var latencies: [UInt64] = []
-          var number = 0
-          while ContinuousClock.now < end {
-            let begun = ContinuousClock.now
-            // Keys come round again, as those of a cluster do.
-            let key = Key("configmaps/bench/\(writer)-\(number % 1_000)")
-            number += 1
-            _ = try await replica.commit(
-              Transaction(
-                mutations: [.put(key: key, value: value, revisionOffset: nil)],
-                provenance: Provenance(user: "bench", verb: "update"),
-                timeMilliseconds: UInt64(Date().timeIntervalSince1970 * 1_000)))
-            latencies.append(nanoseconds(ContinuousClock.now - begun))
-          }
-          return latencies
-        }
+  /// Waits until the followers have what the leader has, and for what is written behind the log, so
+  /// that one measurement does not pay for the one before.
+  func settle() async throws {
+    let deadline = ContinuousClock.now + .seconds(60)
+    while ContinuousClock.now < deadline {
+      let before = ProcessFigures.of(processes)
+      try await Task.sleep(for: .milliseconds(300))
+      guard let status = await replica.status() else { return }
+      let after = ProcessFigures.of(processes)
+      if status.checkpoint >= status.applied, status.peers.allSatisfy({ $0.lag == 0 }),
+        after.cpuSeconds - before.cpuSeconds < 0.06
+      {
+        return
       }
-      var all: [UInt64] = []
-      for try await latencies in group { all += latencies }
-      return all
     }
-    return LatencySummary(
-      nanoseconds: latencies,
-      elapsedSeconds: Double(nanoseconds(ContinuousClock.now - start)) / 1e9)
   }
 }

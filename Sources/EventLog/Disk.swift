@@ -11,12 +11,19 @@ public protocol Disk: AnyObject {
   func read(_ name: String, at offset: Int, count: Int) throws(DiskError) -> [UInt8]
   /// Creates the file if needed and writes at its end.
   func append(_ bytes: [UInt8], to name: String) throws(DiskError)
+  /// Gives back what the disk has set aside beyond the file's end, if it does that; does no harm
+  /// where it fails.
+  func trim(_ name: String)
   func sync(_ name: String) throws(DiskError)
   func syncDirectory() throws(DiskError)
   func truncate(_ name: String, to size: Int) throws(DiskError)
   func remove(_ name: String) throws(DiskError)
   /// Replaces `target` if it exists.
   func rename(_ name: String, to target: String) throws(DiskError)
+}
+
+extension Disk {
+  public func trim(_ name: String) {}
 }
 
 public struct DiskError: Error, Sendable, Hashable, CustomStringConvertible {

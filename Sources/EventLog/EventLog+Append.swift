@@ -11,6 +11,7 @@ extension EventLog {
     guard !records.isEmpty || newVote != nil else { return }
     let end = try replacedEnd(records)
     if let last = segments.last, last.size >= options.segmentBytes {
+      disk.trim(last.name)
       try sync()
       try beginSegment(isReset: false, base: index.last)
     }

@@ -80,10 +80,11 @@ public struct EventLog<D: Disk> {
       try beginSegment(isReset: false, base: LogPosition())
       return
     }
-    if let torn = loaded.tornTail {
+    recovery.tornTail = loaded.tornTail
+    // The torn tail, or space that was written ahead.
+    if last.fileSize > last.size {
       try attempt { (disk) throws(DiskError) in try disk.truncate(last.name, to: last.size) }
       segments[segments.count - 1].fileSize = last.size
-      recovery.tornTail = torn
     }
     // What was read may be in the page cache only.
     try synchronize { (disk) throws(DiskError) in

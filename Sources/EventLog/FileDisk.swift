@@ -12,7 +12,10 @@ public final class FileDisk: Disk {
 
   private struct OpenFile {
     var descriptor: Int32
+    /// Where the next append goes.
     var size: Int
+    /// What the file has beyond it was written ahead.
+    var allocated: Int
   }
 
   static let lockName = "lock"
@@ -21,6 +24,11 @@ public final class FileDisk: Disk {
   /// Asked before each call that changes something: the error number with which it is to fail,
   /// for tests of what then happens.
   package var failing: (@Sendable (_ operation: String, _ file: String) -> Int32?)?
+
+  /// Zeros written beyond the end of a segment that grows. A sync then has only data to write: a
+  /// file that becomes longer with each write costs a commit of the file system's journal each
+  /// time, which also writes what others have put into it.
+  public var aheadBytes = 0
 
   private func inject(_ operation: String, _ file: String) throws(DiskError) {
     guard let code = failing?(operation, file) else { return }
@@ -49,7 +57,11 @@ public final class FileDisk: Disk {
   }
 
   deinit {
-    for file in files.values { close(file.descriptor) }
+    for file in files.values {
+      // Where it fails, the next start does it.
+      if file.allocated > file.size { _ = ftruncate(file.descriptor, off_t(file.size)) }
+      close(file.descriptor)
+    }
     if lock >= 0 { close(lock) }
   }
 
@@ -109,6 +121,30 @@ public final class FileDisk: Disk {
       done += result
     }
     file.size += bytes.count
+    if file.size > file.allocated {
+      file.allocated = file.size
+      if aheadBytes > 0, SegmentHeader.sequence(of: name) != nil { writeAhead(&file) }
+    }
+    files[name] = file
+  }
+
+  /// Failing, it does no harm: the file then grows with each append.
+  private func writeAhead(_ file: inout OpenFile) {
+    let zeros = [UInt8](repeating: 0, count: aheadBytes)
+    let written = pwrite(file.descriptor, zeros, zeros.count, off_t(file.size))
+    if written == zeros.count {
+      file.allocated += written
+    } else if ftruncate(file.descriptor, off_t(file.size)) != 0 {
+      // What was written of it stays: zeros after the end mean nothing.
+      file.allocated += max(0, written)
+    }
+  }
+
+  public func trim(_ name: String) {
+    guard var file = files[name], file.allocated > file.size,
+      ftruncate(file.descriptor, off_t(file.size)) == 0
+    else { return }
+    file.allocated = file.size
     files[name] = file
   }
 
@@ -134,6 +170,7 @@ public final class FileDisk: Disk {
       throw Self.error("truncate", name)
     }
     file.size = size
+    file.allocated = size
     files[name] = file
   }
 
@@ -153,6 +190,7 @@ public final class FileDisk: Disk {
   }
 
   private func forget(_ name: String) {
+    trim(name)
     if let file = files.removeValue(forKey: name) { close(file.descriptor) }
   }
 
@@ -168,7 +206,7 @@ public final class FileDisk: Disk {
       throw error
     }
     if files.count >= Self.maximumOpenFiles, let other = files.keys.first { forget(other) }
-    let file = OpenFile(descriptor: descriptor, size: size)
+    let file = OpenFile(descriptor: descriptor, size: size, allocated: size)
     files[name] = file
     return file
   }

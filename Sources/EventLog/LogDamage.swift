@@ -79,8 +79,11 @@ public enum LogRepair {
         return nil
       }
       // Each segment begins with the vote as it was then. So the last one knows the newest, if
-      // it is whole, and the manifest vouches that none came after it.
-      if sequence == present.last, problem == nil, let manifest, manifest.newest <= sequence {
+      // it is whole, and the manifest vouches that none came after it. Zeros at its end may stand
+      // where a later one was.
+      if sequence == present.last, problem == nil, scanner.reachesEnd, let manifest,
+        manifest.newest <= sequence
+      {
         damage.vote = vote
       }
     }

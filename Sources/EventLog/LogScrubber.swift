@@ -28,8 +28,18 @@ public enum LogScrubber {
       guard scanner.header.sequence == sequence else {
         return .init(segment: name, offset: 32, reason: "it has another segment's name")
       }
-      guard let problem = scanner.scan({ _, _ in nil }) else { return nil }
-      return .init(segment: name, offset: problem.offset, reason: problem.reason)
+      if let problem = scanner.scan({ _, _ in nil }) {
+        return .init(segment: name, offset: problem.offset, reason: problem.reason)
+      }
+      // Zeros at its end are nothing wrong by themselves: what follows tells what must be there.
+      let next = try disk.readChecked(
+        SegmentHeader.name(sequence + 1), at: 0, count: SegmentHeader.size)
+      let header = try SegmentHeader.decode(next, segment: SegmentHeader.name(sequence + 1))
+      guard header.isReset || header.chain == scanner.chain else {
+        return .init(
+          segment: name, offset: scanner.end, reason: "it lacks its last records")
+      }
+      return nil
     } catch {
       switch error {
       case .damaged(let segment, let offset, let reason):

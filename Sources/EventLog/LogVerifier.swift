@@ -159,7 +159,11 @@ extension LogVerification {
       }
       return nil
     }
-    guard let problem else { return scanner.chain }
+    guard let problem else {
+      // What may follow was written ahead.
+      report.bytes = scanner.end
+      return scanner.chain
+    }
     if isLast, problem.isTorn {
       tornTail = LogRecovery.TornTail(
         segment: name, offset: problem.block, bytes: bytes.count - problem.block,

@@ -29,6 +29,7 @@ struct SegmentScanner {
   /// - Returns: what is wrong with the first block that is not right; `nil` at the end.
   mutating func scan(_ visit: (Block, _ offset: Int) -> String?) -> Problem? {
     while end < bytes.count {
+      if hasOnlyZeros(from: end) { return nil }
       do {
         let block = try Block.read(bytes, at: end, after: chain)
         if let reason = visit(block, end) {
@@ -44,6 +45,24 @@ struct SegmentScanner {
       }
     }
     return nil
+  }
+
+  /// Whether the last right block is the file's end, rather than space that was written ahead, or
+  /// something wrong.
+  var reachesEnd: Bool { end == bytes.count }
+
+  /// Space that was written ahead, so that later writes don't make the file longer.
+  private func hasOnlyZeros(from start: Int) -> Bool {
+    // A segment's first block is there before the segment gets its name.
+    guard start > SegmentHeader.size else { return false }
+    return bytes.withUnsafeBytes { bytes in
+      var position = start
+      while position + 8 <= bytes.count {
+        if bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self) != 0 { return false }
+        position += 8
+      }
+      return bytes[position...].allSatisfy { $0 == 0 }
+    }
   }
 
   /// What a disk writes whole or not at all.

@@ -129,7 +129,8 @@ public final class Replica: EventStore, Sendable {
     hub = WatchHub(
       snapshot: loaded.keyspace.snapshot,
       window: EventWindow(
-        after: loaded.keyspace.revision, maximumCount: configuration.windowEvents),
+        after: loaded.keyspace.revision, maximumCount: configuration.windowEvents,
+        maximumBytes: configuration.windowBytes),
       wake: { report(.watchesBegan) }, replay: { history.replay($0) })
     if let floor = Compaction.floor(in: loaded.keyspace.snapshot) {
       hub.forget(before: floor)

@@ -71,6 +71,8 @@ public struct ReplicaConfiguration: Sendable {
   public var logMemoryBytes: Int
   /// Events kept in memory for watches to begin from.
   public var windowEvents: Int
+  /// Bytes that they may hold; watches that begin before them read the projection first.
+  public var windowBytes = 32 << 20
   /// Milliseconds of one tick, by which all timeouts are counted.
   public var tickMilliseconds: Int
   /// Ticks between heartbeats of a leader.
@@ -139,6 +141,9 @@ public struct ReplicaStartError: Error, Sendable, Hashable, CustomStringConverti
 extension ReplicaConfiguration {
   /// Some segments to a log's tail, so that it shrinks in small steps.
   var segmentBytes: Int { max(1 << 20, min(64 << 20, logTailBytes / 4)) }
+
+  /// Small enough that writing it holds nobody up.
+  var logAheadBytes: Int { min(2 << 20, segmentBytes / 8) }
 
   func validate() throws(ReplicaStartError) {
     guard clusterID != 0 else { throw ReplicaStartError("the cluster's id must not be 0") }

@@ -77,20 +77,27 @@ struct ByteReader {
   }
 
   mutating func block(limit: Int) throws(CodecError) -> [UInt8] {
+    let length = try length(limit: limit)
+    defer { offset += length }
+    return Array(bytes[offset..<(offset + length)])
+  }
+
+  private mutating func length(limit: Int) throws(CodecError) -> Int {
     let start = offset
     let length = try varint()
     guard length <= UInt64(limit) else {
       throw .malformed(offset: start, reason: "a length of \(length) is over \(limit)")
     }
     guard length <= UInt64(bytes.count - offset) else { throw .truncated(offset: bytes.count) }
-    defer { offset += Int(length) }
-    return Array(bytes[offset..<(offset + Int(length))])
+    return Int(length)
   }
 
   mutating func text() throws(CodecError) -> String {
     let start = offset
-    let block = try block(limit: TransactionLimits.textBytes)
-    guard let text = String(validating: block, as: UTF8.self) else {
+    let length = try length(limit: TransactionLimits.textBytes)
+    if length == 0 { return "" }
+    defer { offset += length }
+    guard let text = String(validating: bytes[offset..<(offset + length)], as: UTF8.self) else {
       throw .malformed(offset: start, reason: "a text is not UTF-8")
     }
     return text

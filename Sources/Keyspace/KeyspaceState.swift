@@ -3,9 +3,15 @@
 /// A pure value. The same transactions in the same order give the same state, results and
 /// events on every replica.
 public struct KeyspaceState: Sendable {
-  struct Stored: Sendable {
-    var entry: Entry
-    var hash: UInt64
+  /// An object, so that a copy of a tree's node has one reference to count for each key.
+  final class Stored: Sendable {
+    let entry: Entry
+    let hash: UInt64
+
+    init(entry: Entry, hash: UInt64) {
+      self.entry = entry
+      self.hash = hash
+    }
   }
 
   private var tree = OrderedTree<Stored>()
@@ -40,6 +46,10 @@ public struct KeyspaceState: Sendable {
 
   /// What retries of recent requests get, in the order of their application.
   public var requests: [(UInt64, TransactionResult)] { memory.all }
+
+  /// Whether a transaction with this id was applied lately, so that one more would only get its
+  /// result.
+  public func remembers(_ requestID: UInt64) -> Bool { memory[requestID] != nil }
 
   /// Applies the next committed transaction.
   ///
@@ -80,11 +90,7 @@ public struct KeyspaceState: Sendable {
     case .put(let key, let value, let revisionOffset):
       kind = .put
       stored = Self.splice(revision, into: value, at: revisionOffset)
-      previous = tree.get(key)?.entry
-      put(
-        Entry(
-          key: key, value: stored, createRevision: previous?.createRevision ?? revision,
-          modRevision: revision))
+      previous = put(key, stored, at: revision)
     case .delete(let key):
       guard let removed = remove(key) else { return nil }
       kind = .delete
@@ -103,6 +109,22 @@ public struct KeyspaceState: Sendable {
     if let previous { forget(previous) }
     entriesHash &+= stored.hash
     bytes += entry.key.bytes.count + entry.value.count
+  }
+
+  private mutating func put(_ key: Key, _ value: [UInt8], at revision: Revision) -> Entry? {
+    var hash: UInt64 = 0
+    let previous = tree.update(key) { key, previous in
+      // With the key that the tree holds: one copy of its bytes serves all values.
+      let entry = Entry(
+        key: key, value: value, createRevision: previous?.entry.createRevision ?? revision,
+        modRevision: revision)
+      hash = StateHash.hash(entry)
+      return Stored(entry: entry, hash: hash)
+    }
+    if let previous { forget(previous) }
+    entriesHash &+= hash
+    bytes += key.bytes.count + value.count
+    return previous?.entry
   }
 
   private mutating func remove(_ key: Key) -> Entry? {

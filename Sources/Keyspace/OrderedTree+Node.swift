@@ -2,14 +2,23 @@ extension OrderedTree {
   /// A leaf (keys and values) or an inner node (children, and between each two of them the
   /// lowest key that the right one may hold).
   final class Node {
-    static var maximumKeys: Int { 32 }
-    static var minimumKeys: Int { 8 }
+    /// A change copies the nodes on its path that a copy of the tree still holds, so small ones
+    /// are changed sooner; but each level is one more to go through.
+    static var maximumKeys: Int { 16 }
+    static var minimumKeys: Int { 4 }
 
     var keys: [Key]
     var values: [Value]
     var children: [Node]
     /// Keys in this subtree.
     var count: Int
+
+    private init(copying node: Node) {
+      keys = node.keys
+      values = node.values
+      children = node.children
+      count = node.count
+    }
 
     init(keys: [Key] = [], values: [Value] = []) {
       self.keys = keys
@@ -27,9 +36,7 @@ extension OrderedTree {
 
     var isLeaf: Bool { children.isEmpty }
 
-    func copy() -> Node {
-      isLeaf ? Node(keys: keys, values: values) : Node(keys: keys, children: children)
-    }
+    func copy() -> Node { Node(copying: self) }
 
     /// The first index whose key is not below `key`.
     func lowerBound(_ key: Key) -> Int {
@@ -54,23 +61,25 @@ extension OrderedTree.Node {
   typealias Split = (separator: Key, right: OrderedTree.Node)
 
   /// `self` is referenced by the mutating tree alone.
-  func insert(_ key: Key, _ value: Value) -> (previous: Value?, split: Split?) {
+  ///
+  /// - Parameter body: gets the key as the tree holds it, where it does.
+  func update(_ key: Key, _ body: (Key, Value?) -> Value) -> (previous: Value?, split: Split?) {
     if isLeaf {
       let index = lowerBound(key)
       if index < keys.count, keys[index] == key {
         let previous = values[index]
-        values[index] = value
+        values[index] = body(keys[index], previous)
         return (previous, nil)
       }
       keys.insert(key, at: index)
-      values.insert(value, at: index)
+      values.insert(body(key, nil), at: index)
       count += 1
       guard keys.count > Self.maximumKeys else { return (nil, nil) }
       // Keys that arrive in order, as in a restore, leave full nodes behind.
       return (nil, splitLeaf(at: index == keys.count - 1 ? index : keys.count / 2))
     }
     let index = childIndex(for: key)
-    let (previous, split) = uniqueChild(index).insert(key, value)
+    let (previous, split) = uniqueChild(index).update(key, body)
     if previous == nil { count += 1 }
     guard let split else { return (previous, nil) }
     keys.insert(split.separator, at: index)

@@ -21,8 +21,15 @@ public struct OrderedTree<Value> {
   /// Sets the value of `key` and returns what it held before.
   @discardableResult
   public mutating func set(_ key: Key, _ value: Value) -> Value? {
+    update(key) { _, _ in value }
+  }
+
+  /// Sets the value of `key` to what `body` makes of the one that it holds now, and returns that
+  /// one; goes through the tree once.
+  @discardableResult
+  mutating func update(_ key: Key, _ body: (Key, Value?) -> Value) -> Value? {
     if !isKnownUniquelyReferenced(&root) { root = root.copy() }
-    let (previous, split) = root.insert(key, value)
+    let (previous, split) = root.update(key, body)
     if let split {
       root = Node(keys: [split.separator], children: [root, split.right])
     }

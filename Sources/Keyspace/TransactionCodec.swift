@@ -158,11 +158,12 @@ extension TransactionCodec {
       try validate(compare.key)
       total += compare.key.bytes.count + 12
     }
-    var keys = Set<Key>(minimumCapacity: transaction.mutations.count)
+    var keys = Set<Key>()
+    let isSingle = transaction.mutations.count == 1
     for mutation in transaction.mutations {
       try validate(mutation.key)
       total += mutation.key.bytes.count + 16
-      guard keys.insert(mutation.key).inserted else {
+      guard isSingle || keys.insert(mutation.key).inserted else {
         throw .invalid("a transaction changes key \(mutation.key) twice")
       }
       guard case .put(_, let value, let offset) = mutation else { continue }
@@ -177,15 +178,15 @@ extension TransactionCodec {
       }
     }
     let provenance = transaction.provenance
-    for text in [
-      provenance.user, provenance.impersonator, provenance.agent, provenance.verb,
-      provenance.subresource,
-    ] {
-      total += text.utf8.count + 4
-      if text.utf8.count > TransactionLimits.textBytes {
-        throw .invalid("user, agent and verb have at most \(TransactionLimits.textBytes) bytes")
-      }
+    let texts = (
+      provenance.user.utf8.count, provenance.impersonator.utf8.count, provenance.agent.utf8.count,
+      provenance.verb.utf8.count, provenance.subresource.utf8.count
+    )
+    let longest = max(texts.0, texts.1, texts.2, texts.3, texts.4)
+    guard longest <= TransactionLimits.textBytes else {
+      throw .invalid("user, agent and verb have at most \(TransactionLimits.textBytes) bytes")
     }
+    total += texts.0 + texts.1 + texts.2 + texts.3 + texts.4 + 20
     if total > TransactionLimits.totalBytes {
       throw .invalid("a transaction has at most \(TransactionLimits.totalBytes) bytes")
     }

@@ -38,6 +38,20 @@ struct BenchCommand: AsyncParsableCommand {
     var informers = 0
     @Option(help: "Pods for --informers.")
     var informedPods = 20_000
+    @Option(
+      help: """
+        Numbers of writers that measure the store's writes, e.g. 1,64,1024.
+        """)
+    var writers = "1,64,1024"
+    @Option(
+      help: "What of the store to measure, of: writes,reads,watches,idle,history.")
+    var only: String?
+    @Flag(
+      help: """
+        Also measure restarts of a replica with a history of 1,000,000 events, which takes minutes \
+        and 3 GB of disk.
+        """)
+    var history = false
     @Option(help: "Also write the figures here, as JSON.")
     var json: String?
     @Option(help: "Print the figures of an earlier run beside, and the ratios: a file of --json.")
@@ -55,6 +69,34 @@ struct BenchCommand: AsyncParsableCommand {
           "--pods and --informed-pods are 1 to 1000000, --failovers 0 to 1000, --seconds 1 to 600, "
             + "--connections 1 to 1000, --objects 0 to 10000000, --informers 0 to 10000")
       }
+      _ = try numbersOfWriters()
+      _ = try storeParts()
+    }
+
+    private func numbersOfWriters() throws -> [Int] {
+      try writers.split(separator: ",").map { text in
+        guard let number = Int(text), (1...10_000).contains(number) else {
+          throw ValidationError("--writers takes numbers of 1 to 10000, with commas between them")
+        }
+        return number
+      }
+    }
+
+    private func storeParts() throws -> Set<StoreBench.Part> {
+      var parts: Set<StoreBench.Part> = [.writes, .reads, .watches, .idle]
+      if let only {
+        parts = Set(
+          try only.split(separator: ",").map { text in
+            guard let part = StoreBench.Part(rawValue: String(text)) else {
+              throw ValidationError(
+                "--only takes \(StoreBench.Part.allCases.map(\.rawValue).joined(separator: ", ")), "
+                  + "with commas between them")
+            }
+            return part
+          })
+      }
+      if history { parts.insert(.history) }
+      return parts
     }
 
     func run() async throws {
@@ -73,10 +115,12 @@ struct BenchCommand: AsyncParsableCommand {
         FileHandle.standardError.write(Data("  \(text)\n".utf8))
       }
       if part != .api {
-        try await StoreBench(
+        var bench = StoreBench(
           binary: Self.binary, configuration: configuration, home: clusterHome,
-          seconds: Double(seconds)
-        ).run(into: &report, progress: progress)
+          seconds: Double(seconds))
+        bench.writers = try numbersOfWriters()
+        bench.parts = try storeParts()
+        try await bench.run(into: &report, progress: progress)
       }
       if part != .api, etcd {
         try await EtcdBench(folder: home + "/etcd", seconds: Double(seconds)).run(

@@ -65,7 +65,9 @@ import Testing
         copy.setBytes(name, disk.bytes(name) + tail)
         var opened = try Self.open(copy)
         #expect(try opened.all == log.all)
-        #expect(opened.recovery.tornTail?.bytes == length)
+        // Zeros are space that was written ahead.
+        #expect(opened.recovery.tornTail?.bytes == (tail == garbage ? length : nil))
+        #expect(copy.bytes(name).count == disk.bytes(name).count)
         try opened.append(entries(25...25), vote: nil)
         try opened.sync()
         #expect(try Self.open(copy).lastIndex == 25)

@@ -70,13 +70,14 @@ struct ProjectionModel {
       requestID: UInt64.random(in: 0..<1000, using: &random),
       timeMilliseconds: 1_000_000 + UInt64(batches.count) * 10)
     transactions.append(transaction)
+    let isRetry = state.remembers(transaction.requestID)
     let (result, events) = state.apply(transaction)
     // Entry 1 of the log is the leader's empty one.
     batches.append(
       AppliedBatch(
         index: UInt64(batches.count + 2), term: 1, revision: state.revision,
         stateHash: state.stateHash, events: events,
-        requests: transaction.requestID == 0 ? [] : [(transaction.requestID, result)]))
+        requests: transaction.requestID == 0 || isRetry ? [] : [(transaction.requestID, result)]))
     if !events.isEmpty { states.append(state.snapshot.entries(prefix: Key(""))) }
   }
 

@@ -75,6 +75,7 @@ import Testing
       let model = ProjectionModel(seed: 11, transactions: 2_100)
       do {
         let (projection, _) = try openProjection(folder)
+        projection.syncEntries = 2_000
         try projection.write(batch: Array(model.batches[..<1500]))
         #expect(projection.meta.appliedIndex == 1501)
         #expect(projection.durableIndex == 0)

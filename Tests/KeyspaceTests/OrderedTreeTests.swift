@@ -94,7 +94,7 @@ import Testing
       node.children.forEach(visit)
     }
     visit(tree.root)
-    #expect(leaves <= 5000 / 32 + 1)
+    #expect(leaves <= 5000 / Tree.Node.maximumKeys + 1)
   }
 
   @Test func aScanStopsWhenTold() {

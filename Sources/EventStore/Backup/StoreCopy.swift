@@ -107,9 +107,10 @@ enum StoreCopy {
     var events: [Event] = []
     var requests: [(UInt64, TransactionResult)] = []
     if record.kind == 1, let transaction = try? TransactionCodec.decode(record.payload) {
+      let isRetry = state.remembers(transaction.requestID)
       let applied = state.apply(transaction)
       events = applied.events
-      requests = [(transaction.requestID, applied.result)]
+      if !isRetry { requests = [(transaction.requestID, applied.result)] }
     }
     return AppliedBatch(
       index: record.index, term: record.term, revision: state.revision,

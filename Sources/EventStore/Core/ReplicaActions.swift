@@ -96,8 +96,13 @@ public struct AppliedTransaction: Sendable {
   public var requestID: UInt64
   public var result: TransactionResult
   public var events: [Event]
+  /// The request was known already: it got its first result, and changed nothing.
+  public var isRetry: Bool
 
-  public init(requestID: UInt64, result: TransactionResult, events: [Event]) {
+  public init(
+    requestID: UInt64, result: TransactionResult, events: [Event], isRetry: Bool = false
+  ) {
+    self.isRetry = isRetry
     self.requestID = requestID
     self.result = result
     self.events = events

@@ -81,7 +81,7 @@ extension ReplicaCore {
   /// A follower's transactions. If this replica doesn't lead (any more) they are dropped: the
   /// follower sends them to the right one as soon as it learns who that is.
   mutating func appendForwarded(_ payloads: [[UInt8]], from peer: ReplicaID) {
-    guard raft.status.role == .leader else { return }
+    guard raft.role == .leader else { return }
     // Never let bytes into the log that no replica can read.
     let readable = payloads.compactMap { payload in
       (try? TransactionCodec.decode(payload)).map { (payload, $0.requestID) }
@@ -114,18 +114,17 @@ extension ReplicaCore {
   /// Hands unsent proposals to the leader, whoever that is now.
   mutating func dispatchProposals() {
     guard !proposals.isEmpty else { return }
-    let status = raft.status
-    if status.leader != sentTo.leader || status.term != sentTo.term {
-      sentTo = (status.leader, status.term)
+    if raft.leader != sentTo.leader || raft.term != sentTo.term {
+      sentTo = (raft.leader, raft.term)
       proposals.markAllUnsent()
     }
-    guard status.leader != 0 else { return }
+    guard raft.leader != 0 else { return }
     let unsent = proposals.takeUnsent(now: now)
     guard !unsent.isEmpty else { return }
-    if status.leader == configuration.raft.id {
+    if raft.leader == configuration.raft.id {
       propose(unsent)
     } else {
-      forward(unsent, to: status.leader)
+      forward(unsent, to: raft.leader)
     }
   }
 
@@ -168,7 +167,7 @@ extension ReplicaCore {
   }
 
   mutating func dispatchBarriers() {
-    guard !barriers.isEmpty, raft.status.leader != 0 else { return }
+    guard !barriers.isEmpty, raft.leader != 0 else { return }
     if let context = barriers.startRound(now: now) { raft.readIndex(context: context) }
   }
 

@@ -271,10 +271,11 @@ public struct ReplicaCore: Sendable {
     var transaction: AppliedTransaction?
     // Every replica skips an unreadable payload alike, so they stay equal.
     if entry.kind == .command, let decoded = try? TransactionCodec.decode(entry.payload) {
+      let isRetry = keyspace.remembers(decoded.requestID)
       let (result, events) = keyspace.apply(decoded)
       for event in events { leases.applied(event, in: keyspace.snapshot, now: now) }
       transaction = AppliedTransaction(
-        requestID: decoded.requestID, result: result, events: events)
+        requestID: decoded.requestID, result: result, events: events, isRetry: isRetry)
       for proposal in proposals.remove(requestID: decoded.requestID) {
         complete(proposal, .success(result))
       }

@@ -97,6 +97,7 @@ extension Projection {
       let hash = Int64(bitPattern: KeyspaceState().stateHash)
       try connection.execute(
         """
+        PRAGMA page_size = \(pageBytes);
         \(ProjectionSchema.create)
         INSERT INTO meta VALUES(1, \(Int64(bitPattern: clusterID)),
           \(Int64(bitPattern: replicaID)), 0, 0, 0, \(hash), 0);

@@ -4,10 +4,6 @@ extension Projection {
   /// How many requests `KeyspaceState` remembers.
   private static let rememberedRequests: Int64 = 100_000
 
-  /// After how many entries the database is synced. Rarely, as the log is synced for each write
-  /// and the two share a disk.
-  private static let syncEntries = 2_000
-
   /// Writes what was applied, in order, in one transaction. Batches of entries that the
   /// projection already has are skipped, so a replay after a crash may begin anywhere before.
   ///
@@ -19,7 +15,13 @@ extension Projection {
     let requestsBefore = nextRequest
     do {
       try connection.transaction { () throws(ProjectionError) in
-        for applied in new { try write(applied) }
+        var changed: [Key: Int64] = [:]
+        for applied in new { try write(applied, &changed) }
+        try writeCurrent(changed)
+        if nextRequest > Self.rememberedRequests + 1 {
+          statements.forgetRequests.bind(1, nextRequest - 1 - Self.rememberedRequests)
+          try statements.forgetRequests.run()
+        }
         statements.setMeta.bind(1, last.index)
         statements.setMeta.bind(2, last.term)
         statements.setMeta.bind(3, last.revision)
@@ -35,32 +37,44 @@ extension Projection {
     meta.revision = last.revision
     meta.stateHash = last.stateHash
     unsyncedEntries += new.count
-    if unsyncedEntries >= Self.syncEntries { try sync() }
+    if unsyncedEntries >= syncEntries { try sync() }
   }
 
-  private func write(_ applied: AppliedBatch) throws(ProjectionError) {
+  /// - Parameter changed: the row that holds each key's value now; 0: it is deleted.
+  private func write(
+    _ applied: AppliedBatch, _ changed: inout [Key: Int64]
+  ) throws(ProjectionError) {
     var position = 0
     var revision: Revision = 0
     for event in applied.events {
       position = event.revision == revision ? position + 1 : 0
       revision = event.revision
-      ProjectionSchema.bind(event, position: position, to: statements.insertHistory)
+      ProjectionSchema.bind(
+        event, position: position, to: statements.insertHistory, bound: boundProvenance)
+      boundProvenance = event.provenance
       try statements.insertHistory.run()
-      switch event.kind {
-      case .put:
-        statements.setCurrent.bind(1, event.key.bytes)
-        statements.setCurrent.bind(2, ProjectionSchema.id(revision, position: position))
-        try statements.setCurrent.run()
-      case .delete:
-        statements.removeCurrent.bind(1, event.key.bytes)
-        try statements.removeCurrent.run()
-      }
+      changed[event.key] =
+        event.kind == .put ? ProjectionSchema.id(revision, position: position) : 0
     }
     if let membership = applied.membership {
       statements.setMembership.bind(1, membership)
       try statements.setMembership.run()
     }
     for (id, result) in applied.requests where id != 0 { try remember(id, result) }
+  }
+
+  /// In the order of the keys, so that each page is visited once.
+  private func writeCurrent(_ changed: [Key: Int64]) throws(ProjectionError) {
+    for (key, id) in changed.sorted(by: { $0.key < $1.key }) {
+      if id == 0 {
+        statements.removeCurrent.bind(1, key.bytes)
+        try statements.removeCurrent.run()
+      } else {
+        statements.setCurrent.bind(1, key.bytes)
+        statements.setCurrent.bind(2, id)
+        try statements.setCurrent.run()
+      }
+    }
   }
 
   private func remember(_ id: UInt64, _ result: TransactionResult) throws(ProjectionError) {
@@ -76,12 +90,6 @@ extension Projection {
       add.bind(4, actual)
     }
     try add.run()
-    // An id that is known keeps its place, as in the state.
-    guard connection.changes > 0 else { return }
-    if nextRequest > Self.rememberedRequests {
-      statements.forgetRequest.bind(1, nextRequest - Self.rememberedRequests)
-      try statements.forgetRequest.run()
-    }
     nextRequest += 1
   }
 }

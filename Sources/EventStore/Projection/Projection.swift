@@ -22,17 +22,29 @@ public final class Projection {
   public internal(set) var meta: ProjectionMeta
   /// What is written up to here survives a loss of power; the log must keep what comes after.
   public internal(set) var durableIndex: UInt64 = 0
+  /// After how many entries the database is synced. Rarely, as the log is synced for each write
+  /// and the two share a disk.
+  var syncEntries = 16_000
   /// Entries since then.
   var unsyncedEntries = 0
   var nextRequest: Int64
   let statements: Statements
+  /// What `statements.insertHistory` is bound to.
+  var boundProvenance: Provenance?
+
+  /// Pages of SQLite's write-ahead log after which it is worked into the database: 64 MiB. Pages
+  /// of indices are changed again and again, and so are written fewer times.
+  static let checkpointPages = (64 << 20) / pageBytes
+  /// Of databases that are made anew; larger ones than SQLite's own (4 KiB) take half the system
+  /// calls to write.
+  static let pageBytes = 8_192
 
   struct Statements {
     let insertHistory: SQLiteStatement
     let setCurrent: SQLiteStatement
     let removeCurrent: SQLiteStatement
     let addRequest: SQLiteStatement
-    let forgetRequest: SQLiteStatement
+    let forgetRequests: SQLiteStatement
     let setMeta: SQLiteStatement
     let setMembership: SQLiteStatement
   }
@@ -66,11 +78,11 @@ public final class Projection {
 
   init(path: String) throws(ProjectionError) {
     self.path = path
-    connection = try SQLiteConnection(path: path, mode: .readWrite)
+    connection = try SQLiteConnection(path: path, mode: .readWrite, isShared: false)
     try connection.execute(
       """
       PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;
-      PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384;
+      PRAGMA wal_autocheckpoint = \(Self.checkpointPages); PRAGMA cache_size = -16384;
       """)
     try connection.execute(ProjectionSchema.createMembership)
     meta = try ProjectionMeta.read(connection)
@@ -81,10 +93,10 @@ public final class Projection {
       removeCurrent: try connection.prepare("DELETE FROM current WHERE key = ?"),
       addRequest: try connection.prepare(
         """
-        INSERT OR IGNORE INTO requests(sequence, request_id, conflict_key, revision)
+        INSERT OR REPLACE INTO requests(sequence, request_id, conflict_key, revision)
         VALUES(?, ?, ?, ?)
         """),
-      forgetRequest: try connection.prepare("DELETE FROM requests WHERE sequence = ?"),
+      forgetRequests: try connection.prepare("DELETE FROM requests WHERE sequence <= ?"),
       setMeta: try connection.prepare(
         "UPDATE meta SET applied_index = ?, applied_term = ?, revision = ?, state_hash = ?"),
       setMembership: try connection.prepare(

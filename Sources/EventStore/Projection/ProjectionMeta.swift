@@ -35,7 +35,7 @@ public struct AppliedBatch: Sendable {
   public var revision: Revision
   public var stateHash: UInt64
   public var events: [Event]
-  /// Results of the transactions with a request id, in their order.
+  /// Results of the transactions with a request id that was not remembered, in their order.
   public var requests: [(UInt64, TransactionResult)]
   /// The members of the group, encoded, where the entry changes them.
   public var membership: [UInt8]?

@@ -33,7 +33,7 @@ enum ProjectionSchema {
     CREATE INDEX history_time ON history(time_ms);
     CREATE TABLE current(key BLOB PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE requests(
-      sequence INTEGER PRIMARY KEY, request_id INTEGER NOT NULL UNIQUE,
+      sequence INTEGER PRIMARY KEY, request_id INTEGER NOT NULL,
       conflict_key BLOB, revision INTEGER NOT NULL);
     CREATE TABLE meta(
       one INTEGER PRIMARY KEY CHECK (one = 1), cluster INTEGER NOT NULL,
@@ -53,7 +53,11 @@ enum ProjectionSchema {
     "INSERT INTO \(table)(\(columnNames)) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
   }
 
-  static func bind(_ event: Event, position: Int, to statement: SQLiteStatement) {
+  /// - Parameter bound: the provenance that the statement is bound to already: most events have that
+  ///   of the one before.
+  static func bind(
+    _ event: Event, position: Int, to statement: SQLiteStatement, bound: Provenance? = nil
+  ) {
     let revision = event.revision
     let created = event.previous?.createRevision ?? revision
     statement.bind(1, id(revision, position: position))
@@ -64,12 +68,15 @@ enum ProjectionSchema {
     statement.bind(6, event.value)
     statement.bind(7, created)
     statement.bind(8, event.previous?.modRevision ?? 0)
-    statement.bind(9, event.provenance.user)
-    statement.bind(10, event.provenance.impersonator)
-    statement.bind(11, event.provenance.agent)
-    statement.bind(12, event.provenance.verb)
-    statement.bind(13, event.provenance.subresource)
-    statement.bind(14, event.provenance.cause)
+    let provenance = event.provenance
+    if provenance.user != bound?.user { statement.bind(9, provenance.user) }
+    if provenance.impersonator != bound?.impersonator {
+      statement.bind(10, provenance.impersonator)
+    }
+    if provenance.agent != bound?.agent { statement.bind(11, provenance.agent) }
+    if provenance.verb != bound?.verb { statement.bind(12, provenance.verb) }
+    if provenance.subresource != bound?.subresource { statement.bind(13, provenance.subresource) }
+    statement.bind(14, provenance.cause)
     statement.bind(15, event.timeMilliseconds)
     statement.bind(16, event.requestID)
   }

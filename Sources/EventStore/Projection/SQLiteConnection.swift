@@ -7,9 +7,11 @@ final class SQLiteConnection {
   let path: String
   fileprivate let handle: OpaquePointer
 
-  init(path: String, mode: Mode) throws(ProjectionError) {
+  /// - Parameter isShared: false where one thread at a time uses the connection and its
+  ///   statements: then SQLite takes no lock at each call.
+  init(path: String, mode: Mode, isShared: Bool = true) throws(ProjectionError) {
     self.path = path
-    var flags = SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_EXRESCODE
+    var flags = SQLITE_OPEN_EXRESCODE | (isShared ? SQLITE_OPEN_FULLMUTEX : SQLITE_OPEN_NOMUTEX)
     var name = path
     switch mode {
     case .readWrite: flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE

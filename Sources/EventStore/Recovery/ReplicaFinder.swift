@@ -64,6 +64,7 @@ struct ReplicaFinder {
       let disk: FileDisk
       do { disk = try FileDisk(path: directory.logPath) } catch { throw LogError.disk(error) }
       disk.failing = configuration.failingLogCalls
+      disk.aheadBytes = configuration.logAheadBytes
       let found = try FoundLog.open(
         disk, options: LoadedReplica.logOptions(configuration), applied: applied,
         isInstalling: directory.interruptedInstallation == applied.index)

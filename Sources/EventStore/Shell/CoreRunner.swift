@@ -76,7 +76,7 @@ final class CoreRunner: @unchecked Sendable {
   /// Alone and with nobody waiting, time changes nothing.
   private var needsTicks: Bool {
     !configuration.peers.isEmpty || core.hasPending || core.hasLeases
-      || core.raft.status.role != .leader
+      || core.raft.role != .leader
   }
 
   // MARK: Inputs
@@ -199,7 +199,8 @@ final class CoreRunner: @unchecked Sendable {
     surroundings.hub.reset(
       keyspace.snapshot,
       window: EventWindow(
-        after: keyspace.revision, maximumCount: configuration.windowEvents))
+        after: keyspace.revision, maximumCount: configuration.windowEvents,
+        maximumBytes: configuration.windowBytes))
     if let floor = Compaction.floor(in: keyspace.snapshot) { forget(before: floor) }
     logger.notice(
       "the state of a peer is installed",
@@ -285,8 +286,12 @@ final class CoreRunner: @unchecked Sendable {
 
   private func sendSnapshot(to peer: ReplicaID) {
     logger.notice("a peer lags too far behind and needs the state", metadata: ["peer": "\(peer)"])
-    surroundings.transport?.sendSnapshot(
-      to: peer, leaderTerm: core.raft.status.term, oldest: core.raft.logBase)
+    // What the peer gets should be near to what is in memory: the log from there on follows it.
+    let (transport, term) = (surroundings.transport, core.raft.term)
+    let oldest = core.raft.logBase
+    surroundings.projector.afterWriting {
+      transport?.sendSnapshot(to: peer, leaderTerm: term, oldest: oldest)
+    }
   }
 
   private func publish(_ actions: ReplicaActions) {
@@ -327,8 +332,8 @@ final class CoreRunner: @unchecked Sendable {
   }
 
   private func noticeLeadership() {
-    let status = core.raft.status
-    guard (status.role, status.term, status.leader) != lastSeen else { return }
+    let status = (role: core.raft.role, term: core.raft.term, leader: core.raft.leader)
+    guard status != lastSeen else { return }
     if status.role == .candidate, lastSeen.role != .candidate || lastSeen.term != status.term {
       figures.elections += 1
     }
@@ -336,7 +341,7 @@ final class CoreRunner: @unchecked Sendable {
       figures.leaderChanges += 1
     }
     if status.role == .leader, lastSeen.role != .candidate { figures.elections += 1 }
-    lastSeen = (status.role, status.term, status.leader)
+    lastSeen = status
     logger.info(
       "leadership",
       metadata: [

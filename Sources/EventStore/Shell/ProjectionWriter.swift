@@ -29,16 +29,27 @@ final class ProjectionWriter: @unchecked Sendable {
     case run(@Sendable (ProjectionWriter) -> Void)
   }
 
-  /// Entries in memory beyond which the replica slows down, and beyond which it takes no more.
-  static let throttleEntries = 20_000
+  /// Entries in memory, and bytes of their payloads, beyond which the replica slows down, and
+  /// beyond which it takes no more.
+  static let throttleEntries = 60_000
   static let maximumEntries = 100_000
-  /// Entries written in one transaction of the database.
-  private static let batchEntries = 2_000
+  static let throttleBytes = 96 << 20
+  static let maximumBytes = 160 << 20
+  /// Entries written in one transaction of the database: the more, the fewer times the same pages
+  /// are written.
+  private static let batchEntries = 16_000
+  /// How long to wait for a batch, and how many posts are one.
+  private static let gatherNanoseconds: UInt64 = 1_000_000_000
+  private static let gatherPosts = 256
+  /// The database is synced after so many entries, but not more often than this.
+  private static let syncEntries = 2_000
+  private static let syncIntervalNanoseconds: UInt64 = 1_000_000_000
   private static let pruneIntervalNanoseconds: UInt64 = 10_000_000_000
 
   private let mailbox = Mailbox<Work>(bound: 1 << 17)
   private let monitor = Monitor()
   private var waiting = 0
+  private var waitingBytes = 0
   private var written: ProjectionMeta
   private var failed = false
   /// `nil` once stopped.
@@ -50,6 +61,7 @@ final class ProjectionWriter: @unchecked Sendable {
   private var thread: WorkerThread?
   private var nextPrune: UInt64 = 0
   private var floor: Revision = 0
+  private var nextSync: UInt64 = 0
   private let isStopping = NIOLockedValueBox(false)
 
   init(
@@ -66,7 +78,7 @@ final class ProjectionWriter: @unchecked Sendable {
     statistics.update(durable: projection.durableIndex)
   }
 
-  func start() { thread = WorkerThread(name: "projection") { [self] in run() } }
+  func start() { thread = WorkerThread(name: "projector", isBackground: true) { [self] in run() } }
 
   /// Writes what waits, unless `abandoning` it to the log, then ends the thread.
   func stop(abandoning: Bool = false) {
@@ -79,9 +91,24 @@ final class ProjectionWriter: @unchecked Sendable {
   }
 
   func post(_ applied: [AppliedEntry]) {
-    monitor.withLock { waiting += applied.count }
+    let bytes = applied.reduce(0) { $0 + $1.bytes }
+    monitor.withLock {
+      waiting += applied.count
+      waitingBytes += bytes
+    }
     mailbox.post(.write(applied))
   }
+
+  /// Runs `body` on this thread once what was posted before is written.
+  @discardableResult
+  private func postNow(_ work: Work) -> Bool {
+    let isPosted = mailbox.post(work)
+    mailbox.hurry()
+    return isPosted
+  }
+
+  /// Writes what was posted before, then calls `body` on this object's thread.
+  func afterWriting(_ body: @escaping @Sendable () -> Void) { postNow(.run { _ in body() }) }
 
   // MARK: Any thread
 
@@ -92,7 +119,7 @@ final class ProjectionWriter: @unchecked Sendable {
       return revision > floor
     }
     guard isNew else { return }
-    mailbox.post(
+    postNow(
       .run { writer in
         writer.nextPrune = 0
         writer.prune()
@@ -100,7 +127,9 @@ final class ProjectionWriter: @unchecked Sendable {
   }
 
   /// True while so much waits that nothing more should come.
-  var isFull: Bool { monitor.withLock { waiting >= Self.maximumEntries } }
+  var isFull: Bool {
+    monitor.withLock { waiting >= Self.maximumEntries || waitingBytes >= Self.maximumBytes }
+  }
 
   /// Entries that wait to be written.
   var queueLength: Int { monitor.withLock { waiting } }
@@ -111,7 +140,9 @@ final class ProjectionWriter: @unchecked Sendable {
   /// Slows the caller down, for a moment only, while much waits.
   func throttle() {
     monitor.withLock {
-      guard waiting >= Self.throttleEntries, !failed else { return }
+      guard waiting >= Self.throttleEntries || waitingBytes >= Self.throttleBytes, !failed else {
+        return
+      }
       monitor.wait(untilNanoseconds: monotonicNanoseconds() + 5_000_000)
     }
   }
@@ -120,6 +151,7 @@ final class ProjectionWriter: @unchecked Sendable {
   func wait(for revision: Revision, untilNanoseconds deadline: UInt64) -> Bool {
     monitor.withLock {
       while written.revision < revision {
+        mailbox.hurry()
         if failed || isStopping.withLockedValue({ $0 }) || monotonicNanoseconds() >= deadline {
           return false
         }
@@ -137,7 +169,7 @@ final class ProjectionWriter: @unchecked Sendable {
     let result = NIOLockedValueBox(
       Result<InstalledState, InstallProblem>.failure(
         InstallProblem(description: "the projection's thread has stopped", isFatal: false)))
-    let isPosted = mailbox.post(
+    let isPosted = postNow(
       .run { writer in
         let installed = writer.installNow(path: path, index: index, term: term)
         result.withLockedValue { $0 = installed }
@@ -150,7 +182,12 @@ final class ProjectionWriter: @unchecked Sendable {
   // MARK: The thread
 
   private func run() {
-    while let work = mailbox.takeAll(untilNanoseconds: nextPrune) {
+    while let first = mailbox.takeAll(untilNanoseconds: nextPrune) {
+      var work = first
+      if !isStopping.withLockedValue({ $0 }), Self.canWait(first) {
+        mailbox.gather(count: Self.gatherPosts, nanoseconds: Self.gatherNanoseconds)
+        work += mailbox.takeAll(untilNanoseconds: 0) ?? []
+      }
       var entries: [AppliedEntry] = []
       for item in work {
         switch item {
@@ -167,20 +204,33 @@ final class ProjectionWriter: @unchecked Sendable {
     }
   }
 
+  /// Entries that nobody waits for, and fewer than a batch of them.
+  private static func canWait(_ work: [Work]) -> Bool {
+    var count = 0
+    for item in work {
+      guard case .write(let applied) = item else { return false }
+      count += applied.count
+    }
+    return count > 0 && count < batchEntries
+  }
+
   private func write(_ entries: inout [AppliedEntry]) {
     guard !entries.isEmpty else { return }
     let batch = entries.map(AppliedBatch.init)
     let count = entries.count
+    let bytes = entries.reduce(0) { $0 + $1.bytes }
     entries.removeAll(keepingCapacity: true)
     defer {
       monitor.withLock {
         waiting -= count
+        waitingBytes -= bytes
         monitor.broadcast()
       }
     }
     while !monitor.withLock({ failed }), let projection {
       do {
         try projection.write(batch: batch)
+        try sync(projection)
         didWrite(projection)
         return
       } catch .noSpace(let reason) {
@@ -193,6 +243,14 @@ final class ProjectionWriter: @unchecked Sendable {
         report(.failed("the projection can't be written: \(error)"))
       }
     }
+  }
+
+  /// So that the log may forget what the database has, also where writes are few.
+  private func sync(_ projection: Projection) throws(ProjectionError) {
+    let now = monotonicNanoseconds()
+    guard projection.unsyncedEntries >= Self.syncEntries, now >= nextSync else { return }
+    nextSync = now + Self.syncIntervalNanoseconds
+    try projection.sync()
   }
 
   private func didWrite(_ projection: Projection) {
@@ -277,7 +335,7 @@ extension AppliedBatch {
     self.init(
       index: entry.index, term: entry.term, revision: entry.revision,
       stateHash: entry.stateHash, events: entry.transaction?.events ?? [],
-      requests: entry.transaction.map { [($0.requestID, $0.result)] } ?? [],
+      requests: entry.transaction.flatMap { $0.isRetry ? nil : [($0.requestID, $0.result)] } ?? [],
       membership: entry.membership?.encoded)
   }
 }

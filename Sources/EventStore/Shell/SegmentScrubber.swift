@@ -34,7 +34,7 @@ final class SegmentScrubber: @unchecked Sendable {
 
   func start() {
     guard intervalNanoseconds > 0 else { return }
-    thread = WorkerThread(name: "scrub") { [self] in run() }
+    thread = WorkerThread(name: "scrub", isBackground: true) { [self] in run() }
   }
 
   func stop() {

@@ -28,16 +28,19 @@ struct DamagedFiles {
   /// Ends the log inside its last record.
   func cutLastRecord() throws {
     let segment = try segment()
-    try cut(segment, to: size(segment) - 7)
+    try cut(segment, to: end(Data(contentsOf: URL(fileURLWithPath: segment))) - 7)
   }
 
   /// Flips one bit in the middle of the newest segment; again, it is as before.
   func flipBit() throws {
     let url = URL(fileURLWithPath: try segment())
     var bytes = try Data(contentsOf: url)
-    bytes[bytes.count / 2] ^= 0x10
+    bytes[end(bytes) / 2] ^= 0x10
     try bytes.write(to: url)
   }
+
+  /// Where a segment's last block ends, more or less: a killed server leaves space after it.
+  private func end(_ bytes: Data) -> Int { (bytes.lastIndex { $0 != 0 } ?? -1) + 1 }
 
   func removeSegment() throws { try FileManager.default.removeItem(atPath: segment()) }
 
