@@ -22,8 +22,13 @@ public enum FoundLog<D: Disk> {
     // What was applied was in the log.
     let reaching = isInstalling ? nil : applied
     do throws(LogError) {
-      return .whole(
-        try EventLog.open(disk: disk, options: options, reaching: reaching), setAside: nil)
+      let log = try EventLog.open(disk: disk, options: options, reaching: reaching)
+      // Before a state is put in place, its term is in the log: without it, the log is another one.
+      guard log.vote.term >= applied.term else {
+        return .lost(
+          .log(vote: nil, seenTerm: applied.term), .missingSegment("the term of the state"))
+      }
+      return .whole(log, setAside: nil)
     } catch {
       guard error.isDamage else { throw error }
       if applied.index > 0, let moved = try LogRepair.setAside(disk, coveredBy: applied) {
