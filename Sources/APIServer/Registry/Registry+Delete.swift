@@ -53,8 +53,12 @@ extension Registry {
       if attempt > 0 { try await barrier() }
       guard let entry = try await entry(key) else { throw .notFound(info.gvr, name: name) }
       do throws(APIStatus) {
-        return try await deleteOnce(info, entry: entry, options: options, context)
+        let result = try await deleteOnce(info, entry: entry, options: options, context)
+        let wrote = result.isGone || result.object.revision != entry.modRevision
+        if !wrote, attempt == 0, try await isBehind(entry) { continue }
+        return result
       } catch {
+        if attempt == 0, try await isBehind(entry) { continue }
         let isStale = error.code == 409 && error.message.hasSuffix(APIStatus.modified)
         guard isStale, options.preconditionResourceVersion == nil else { throw error }
         failure = error

@@ -70,40 +70,40 @@ extension Registry {
   ) async throws(APIStatus) -> StoredObject {
     let key = key(info, namespace: namespace, name: name)
     var failure: APIStatus = .conflict(info.gvr, name: name, APIStatus.modified)
-    for attempt in 0..<max(1, attempts) {
+    var isFresh = false
+    var attempt = 0
+    while attempt < max(1, attempts) {
       // After a lost race, or where the caller has seen more than this replica, catch up first.
       let local = store.current().get(key)?.modRevision ?? 0
-      if attempt > 0 || local < (expected ?? 0) { try await barrier() }
+      if attempt > 0 || local < (expected ?? 0) {
+        try await barrier()
+        isFresh = true
+      }
       guard let entry = try await entry(key) else { throw .notFound(info.gvr, name: name) }
       let stored = try ObjectCodec.parse(entry.value, key: key)
       var old = stored
       Conversion.convert(&old, from: info.storageGVR, to: info.gvr)
-      var new = try transform(old)
-      if let asked = Revision(new.resourceVersion), asked != 0, asked != entry.modRevision {
-        // The patch itself (or the caller) insists on another version: repeating is in vain,
-        // unless this replica is the one that is behind.
-        if asked > entry.modRevision, attempt == 0, attempts > 1 { continue }
-        throw .conflict(info.gvr, name: name, APIStatus.modified)
-      }
-      let sent = new.at("metadata", "managedFields")
-      try prepareForUpdate(&new, old: old, info, name: name, subresource: subresource)
-      Defaulting.apply(to: &new, resource: info)
-      if isApply {
-        new.set(sent, at: "metadata", "managedFields")
-      } else {
-        trackUpdate(&new, old: old, sent: sent, info, subresource: subresource, context)
-      }
-      try await admitUpdate(&new, old: old, info, subresource: subresource, context)
-      bumpGeneration(&new, old: old, info, subresource: subresource)
-      let errors = Validation.update(
-        new: new, old: old, resource: info, subresource: subresource)
-      if !errors.isEmpty {
-        throw APIStatus.invalid(kind: info.kind, group: info.group, name: name, errors: errors)
+      let new: JSONValue
+      do throws(APIStatus) {
+        new = try await changed(
+          old, entry, info, name: name, subresource: subresource, context: context,
+          isApply: isApply, transform: transform)
+      } catch {
+        if !isFresh {
+          isFresh = true
+          if try await isBehind(entry) { continue }
+        }
+        throw error
       }
       if new == old {
+        if !isFresh {
+          isFresh = true
+          if try await isBehind(entry) { continue }
+        }
         // Nothing changes, so nothing is written and the resource version stays.
         return StoredObject(key: key, bytes: encoded(old, as: info), revision: entry.modRevision)
       }
+      attempt += 1
       do throws(APIStatus) {
         if new.isBeingDeleted, isReadyToVanish(new, info) {
           return try await remove(
@@ -122,6 +122,32 @@ extension Registry {
       }
     }
     throw failure
+  }
+
+  /// What an object becomes: transformed, prepared, admitted and found valid.
+  private func changed(
+    _ old: JSONValue, _ entry: Entry, _ info: ResourceInfo, name: String, subresource: String,
+    context: RequestContext, isApply: Bool, transform: (JSONValue) throws(APIStatus) -> JSONValue
+  ) async throws(APIStatus) -> JSONValue {
+    var new = try transform(old)
+    if let asked = Revision(new.resourceVersion), asked != 0, asked != entry.modRevision {
+      throw .conflict(info.gvr, name: name, APIStatus.modified)
+    }
+    let sent = new.at("metadata", "managedFields")
+    try prepareForUpdate(&new, old: old, info, name: name, subresource: subresource)
+    Defaulting.apply(to: &new, resource: info)
+    if isApply {
+      new.set(sent, at: "metadata", "managedFields")
+    } else {
+      trackUpdate(&new, old: old, sent: sent, info, subresource: subresource, context)
+    }
+    try await admitUpdate(&new, old: old, info, subresource: subresource, context)
+    bumpGeneration(&new, old: old, info, subresource: subresource)
+    let errors = Validation.update(new: new, old: old, resource: info, subresource: subresource)
+    if !errors.isEmpty {
+      throw APIStatus.invalid(kind: info.kind, group: info.group, name: name, errors: errors)
+    }
+    return new
   }
 
   /// The stored object in the version that was asked for.

@@ -63,6 +63,14 @@ public final class Registry: Sendable {
     return store.current().get(key)
   }
 
+  /// Whether a newer state than `entry` was acknowledged before this call. An answer that commits
+  /// nothing (a refusal, or that nothing changes) rests on what this replica knows alone, and has
+  /// to ask; a write finds out by its compares.
+  func isBehind(_ entry: Entry) async throws(APIStatus) -> Bool {
+    try await barrier()
+    return store.current().get(entry.key)?.modRevision != entry.modRevision
+  }
+
   @discardableResult
   func barrier() async throws(APIStatus) -> Revision {
     var lastError = StoreError.unavailable("")
