@@ -12,7 +12,7 @@ extension ClusterTests {
       [binary, "bench", "--seconds", "1", "--pods", "100", "--failovers", "1"],
       timeoutSeconds: 240)
     result.expect(
-      "1 KB events, 1 writer, p50", "1 KB events, 64 writers, p99", "pod creates, 32 clients",
-      "list of 100 pods", "SIGKILL to first write")
+      "1 KB events, 1 writer, p50", "1 KB events, 64 writers, p99", "create, 32 clients, p50",
+      "full list of 100 pods", "SIGKILL to first write")
   }
 }
