@@ -75,6 +75,14 @@ public struct JSONObject: Sendable {
     swap(&value, &values[position])
   }
 
+  /// Edits the member at a position in place, without a copy of what is below it.
+  public mutating func edit(at position: Int, _ body: (inout JSONValue) -> Void) {
+    var value = JSONValue.null
+    swap(&value, &values[position])
+    body(&value)
+    swap(&value, &values[position])
+  }
+
   private mutating func rebuildIndex() {
     guard keys.count > Self.indexThreshold else {
       index = nil

@@ -46,6 +46,7 @@ extension ApplySchema {
   {
     // Equal trees are the rule; they cost one walk.
     if let old, let new, old == new { return Difference() }
+    if old == nil, let new { return Difference(added: added(new, id, depth: depth)) }
     guard depth < Self.maximumDepth else { return leaf(old, new) }
     var kind = kind(id)
     if case .deduced = kind, new?.objectValue != nil || old?.objectValue != nil {
@@ -53,21 +54,21 @@ extension ApplySchema {
     }
     var result: Difference
     switch kind {
-    case .object:
+    case .object(let fields, let element):
       let olds = old?.objectValue ?? [:]
       let news = new?.objectValue ?? [:]
       if olds.isEmpty, news.isEmpty { return leaf(old, new) }
       result = Difference()
       let fills = fills[id] ?? [:]
       for (name, value) in news {
-        let before = olds[name] ?? (old == nil ? nil : fills[name])
-        result.place(
-          difference(before, value, member(name, of: id), depth: depth + 1), at: .field(name))
+        let before = olds[name] ?? fills[name]
+        let member = fields[name] ?? element ?? Self.unknown
+        result.place(difference(before, value, member, depth: depth + 1), at: .field(name))
       }
       for (name, value) in olds where news[name] == nil {
         let after = new == nil ? nil : fills[name]
-        result.place(
-          difference(value, after, member(name, of: id), depth: depth + 1), at: .field(name))
+        let member = fields[name] ?? element ?? Self.unknown
+        result.place(difference(value, after, member, depth: depth + 1), at: .field(name))
       }
     case .set, .keyed:
       let olds = old?.arrayValue ?? []
@@ -90,9 +91,43 @@ extension ApplySchema {
       }
     default: return leaf(old, new)
     }
-    if old == nil { result.added.isMember = true }
     if new == nil { result.removed.isMember = true }
     return result
+  }
+
+  /// What is new where there was nothing: all of it.
+  private func added(_ value: JSONValue, _ id: ID, depth: Int) -> FieldSet.Node {
+    var node = FieldSet.Node(isMember: true)
+    guard depth < Self.maximumDepth else { return node }
+    switch (kind(id), value) {
+    case (.object(let fields, let element), .object(let object)):
+      node.children = FieldSet(
+        object.map { name, value in
+          let member = fields[name] ?? element ?? Self.unknown
+          return FieldSet.Child(
+            element: .field(name), node: added(value, member, depth: depth + 1))
+        })
+    case (.deduced, .object(let object)):
+      node.children = FieldSet(
+        object.map { name, value in
+          FieldSet.Child(
+            element: .field(name), node: added(value, Self.unknown, depth: depth + 1))
+        })
+    case (.set, .array(let items)), (.keyed, .array(let items)):
+      let groups = grouped(items, id)
+      node.children = FieldSet(
+        groups.order.map { element in
+          let items = groups.items[element] ?? []
+          let isAlone = items.count == 1
+          return FieldSet.Child(
+            element: element,
+            node: isAlone
+              ? added(items[0], child(element, of: id), depth: depth + 1)
+              : FieldSet.Node(isMember: true))
+        })
+    default: break
+    }
+    return node
   }
 
   /// Items of a list under one key: more than one only in lists that break their own rule.

@@ -28,16 +28,20 @@ enum PathElement: Sendable, Hashable {
 
   /// - Returns: nil where the text is no element.
   init?(encoded text: String) {
-    let rest = String(text.dropFirst(2))
-    switch text.prefix(2) {
-    case "f:": self = .field(rest)
-    case "k:":
+    let bytes = text.utf8
+    guard let first = bytes.first, bytes.count >= 2 else { return nil }
+    let colon = bytes.index(after: bytes.startIndex)
+    guard bytes[colon] == UInt8(ascii: ":") else { return nil }
+    let rest = String(text[bytes.index(after: colon)...])
+    switch first {
+    case UInt8(ascii: "f"): self = .field(rest)
+    case UInt8(ascii: "k"):
       guard case .object(let object)? = try? JSONValue(parsing: rest) else { return nil }
       self = .key(object.map { KeyValue(name: $0, value: $1) }.sorted { $0.name < $1.name })
-    case "v:":
+    case UInt8(ascii: "v"):
       guard let value = try? JSONValue(parsing: rest) else { return nil }
       self = .value(value)
-    case "i:":
+    case UInt8(ascii: "i"):
       guard let index = Int(rest) else { return nil }
       self = .index(index)
     default: return nil
@@ -68,10 +72,24 @@ enum PathElement: Sendable, Hashable {
     }
   }
 
-  static func precedes(_ left: PathElement, _ right: PathElement) -> Bool {
+  /// Negative where `left` comes first, 0 where both are one: the order in which structured-merge-diff
+  /// keeps and writes them.
+  static func order(_ left: PathElement, _ right: PathElement) -> Int {
     switch (left, right) {
-    case (.index(let left), .index(let right)): left < right
-    default: left.rank == right.rank ? left.encoded < right.encoded : left.rank < right.rank
+    case (.field(let left), .field(let right)): left == right ? 0 : left < right ? -1 : 1
+    case (.key(let left), .key(let right)): order(left, right)
+    case (.value(let left), .value(let right)): JSONOrder.compare(left, right)
+    case (.index(let left), .index(let right)): left == right ? 0 : left < right ? -1 : 1
+    default: left.rank < right.rank ? -1 : 1
     }
+  }
+
+  private static func order(_ left: [KeyValue], _ right: [KeyValue]) -> Int {
+    for (left, right) in zip(left, right) {
+      if left.name != right.name { return left.name < right.name ? -1 : 1 }
+      let order = JSONOrder.compare(left.value, right.value)
+      if order != 0 { return order }
+    }
+    return left.count == right.count ? 0 : left.count < right.count ? -1 : 1
   }
 }

@@ -93,6 +93,9 @@ public final class Catalogue: Sendable {
     typesByKind[Key(group: group, version: version, name: kind)].map { types[$0.index] }
   }
 
+  /// Where a type's field stands among its fields, without a copy of what is known of either.
+  func position(of field: String, in type: TypeID) -> Int? { types[type.index].positions[field] }
+
   public func field(_ name: String, ofType typeName: String) -> FieldInfo? {
     type(typeName)?.field(name)
   }

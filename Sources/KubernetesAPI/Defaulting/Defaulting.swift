@@ -20,7 +20,7 @@ public enum Defaulting {
   ) {
     guard let type = catalogue.type(typeName), case .object(var members) = object else { return }
     object = .null
-    Walker(catalogue: catalogue).walk(&members, type)
+    Walker(catalogue: catalogue).walk(&members, type.id)
     object = .object(members)
   }
 
@@ -35,48 +35,84 @@ public enum Defaulting {
     return rules
   }()
 
-  /// The rules by type, so that no name is looked up on the way.
-  private static let rulesByType: [Rule?] = Catalogue.shared.types.map {
-    rules[$0.name.hasPrefix("io.k8s.api.") ? String($0.name.dropFirst(11)) : $0.name]
+  /// What the walk needs to know of a type, so that it looks only at members that are there and at
+  /// fields that are filled in.
+  private struct Plan: Sendable {
+    struct Inner: Sendable {
+      var type: FieldType
+      var id: TypeID
+    }
+
+    struct Filled: Sendable {
+      var name: String
+      var fill: Emission.Fill
+    }
+
+    var rule: Rule?
+    /// By position of the field: what its value leads to; nil for plain values.
+    var inner: [Inner?]
+    /// In the order of the fields.
+    var filled: [Filled]
   }
+
+  private static let plans: [Plan] = {
+    let catalogue = Catalogue.shared
+    return catalogue.types.map { type in
+      let name = type.name
+      return Plan(
+        rule: rules[name.hasPrefix("io.k8s.api.") ? String(name.dropFirst(11)) : name],
+        inner: type.fields.map { field in
+          guard let id = field.type.typeID else { return nil }
+          let inner = catalogue.type(id)
+          guard inner.special == nil, !inner.fields.isEmpty else { return nil }
+          return Plan.Inner(type: field.type, id: id)
+        },
+        filled: zip(type.fields, Emission.shared.fields[type.id.index]).compactMap {
+          field, emission in emission.fill.map { Plan.Filled(name: field.name, fill: $0) }
+        })
+    }
+  }()
 
   private struct Walker {
     var catalogue: Catalogue
 
-    func walk(_ object: inout JSONObject, _ type: TypeInfo) {
-      Defaulting.rulesByType[type.id.index]?(&object)
-      let emissions = Emission.shared.fields[type.id.index]
-      for (index, field) in type.fields.enumerated() {
-        if let existing = object[field.name] {
-          guard let id = field.type.typeID else { continue }
-          let inner = catalogue.type(id)
-          guard inner.special == nil, !inner.fields.isEmpty else { continue }
-          object[field.name] = .null
-          object[field.name] = descend(existing, field.type, inner)
-          continue
-        }
-        switch emissions[index].fill {
-        case .value(let value): object[field.name] = value
+    func walk(_ object: inout JSONObject, _ id: TypeID) {
+      let plan = Defaulting.plans[id.index]
+      plan.rule?(&object)
+      for position in 0..<object.count {
+        guard let field = catalogue.position(of: object.keys[position], in: id),
+          let inner = plan.inner[field]
+        else { continue }
+        object.edit(at: position) { descend(&$0, inner.type, inner.id) }
+      }
+      for filled in plan.filled where !object.contains(filled.name) {
+        switch filled.fill {
+        case .value(let value): object[filled.name] = value
         case .object(let id):
           var inner: JSONObject = [:]
-          walk(&inner, catalogue.type(id))
-          object[field.name] = .object(inner)
-        case nil: break
+          walk(&inner, id)
+          object[filled.name] = .object(inner)
         }
       }
     }
 
-    private func descend(_ value: JSONValue, _ type: FieldType, _ inner: TypeInfo) -> JSONValue {
+    private func descend(_ value: inout JSONValue, _ type: FieldType, _ id: TypeID) {
       switch (type, value) {
       case (.type, .object(var object)):
-        walk(&object, inner)
-        return .object(object)
-      case (.list(let element), .array(let elements)):
-        return .array(elements.map { descend($0, element, inner) })
+        value = .null
+        walk(&object, id)
+        value = .object(object)
+      case (.list(let element), .array(var elements)):
+        value = .null
+        for index in elements.indices { descend(&elements[index], element, id) }
+        value = .array(elements)
       case (.map(let element), .object(var object)):
-        for (key, member) in object { object[key] = descend(member, element, inner) }
-        return .object(object)
-      default: return value
+        value = .null
+        for position in 0..<object.count {
+          object.edit(at: position) { descend(&$0, element, id) }
+        }
+        value = .object(object)
+      default: break
       }
     }
   }
