@@ -66,7 +66,9 @@ final class CoreRunner: @unchecked Sendable {
         // After a pause of the process, only a few: what has arrived meanwhile comes first, and
         // the leader is not taken for dead because this replica slept.
         if core.hasLeases { core.timeMilliseconds = wallClockMilliseconds() }
-        for _ in 0..<min(UInt64(RaftConfiguration.Lease.ticksAtOnce), (now - nextTick) / tick + 1) { core.tick() }
+        for _ in 0..<min(UInt64(RaftConfiguration.Lease.ticksAtOnce), (now - nextTick) / tick + 1) {
+          core.tick()
+        }
         nextTick = now + tick
       }
       perform()
