@@ -106,7 +106,8 @@ struct TortureCommand: AsyncParsableCommand {
     process.arguments =
       [
         "unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc",
-        BenchCommand.Run.binary,
+        // Foundation needs it from the beginning, to wait for its children.
+        "sh", "-c", "ip link set lo up && exec \"$0\" \"$@\"", BenchCommand.Run.binary,
       ] + CommandLine.arguments.dropFirst() + ["--isolated"]
     try process.run()
     process.waitUntilExit()

@@ -33,7 +33,7 @@ struct BodyFuzz: FuzzTarget {
   private static let service = """
     {"apiVersion":"v1","kind":"Service","metadata":{"name":"s","labels":{"a":"\\u00e4\\ud83d\\ude00"},
     "creationTimestamp":"2026-01-02T03:04:05Z"},"spec":{"ports":[{"name":"http","port":80,
-    "targetPort":"web"},{"port":-1.5e3,"targetPort":8080}],"selector":{"a":"b"},"clusterIP":null},
+    "targetPort":"web"},{"port":1500,"targetPort":8080}],"selector":{"a":"b"},"clusterIP":null},
     "status":{"loadBalancer":{"ingress":[{"ip":"10.0.0.1","ports":[]}]}}}
     """
 

@@ -17,10 +17,9 @@ struct TortureNetwork: Sendable {
 
   var dropsPackets: Bool { !holders.isEmpty }
 
-  /// Must be called in network and process namespaces of this process's own: nothing is undone here,
-  /// all of it ends with them.
+  /// Must be called in network and process namespaces of this process's own, with the loopback
+  /// interface up: nothing is undone here, all of it ends with them.
   static func namespaces(servers: [Int]) throws -> TortureNetwork {
-    try run("ip", "link", "set", "lo", "up")
     try run("ip", "link", "add", "br0", "type", "bridge")
     try run("ip", "addr", "add", prefix + "254/24", "dev", "br0")
     try run("ip", "link", "set", "br0", "up")
