@@ -44,6 +44,7 @@ let package = Package(
     .target(name: "Raft"),
     .target(name: "Keyspace"),
     .target(name: "EventLog", dependencies: ["CLZ4"]),
+    .target(name: "Linearizability"),
 
     // The store.
     .target(
@@ -122,7 +123,7 @@ let package = Package(
       name: "ClusterTools",
       dependencies: [
         "ControlPlane", "ClusterConfiguration", "KubernetesClient", "KubernetesAPI", "JSONDocument",
-        "EventStore", "Keyspace", nio, nioPosix, nioSSL,
+        "EventStore", "EventLog", "Keyspace", "Raft", "Linearizability", nio, nioPosix, nioSSL,
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"), logging,
       ]),
     .executableTarget(
@@ -138,6 +139,7 @@ let package = Package(
     .testTarget(name: "RaftTests", dependencies: ["Raft"]),
     .testTarget(name: "KeyspaceTests", dependencies: ["Keyspace"]),
     .testTarget(name: "EventLogTests", dependencies: ["EventLog"]),
+    .testTarget(name: "LinearizabilityTests", dependencies: ["Linearizability"]),
     .testTarget(
       name: "EventStoreTests",
       dependencies: [

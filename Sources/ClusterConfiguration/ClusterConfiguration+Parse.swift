@@ -12,7 +12,7 @@ extension ClusterConfiguration {
   private static let expectedAddress = "HOST:PORT, such as 127.0.0.1:7443"
   private static let keys = [
     "name", "dataFolder", "servers", "endpointAddress", "podRange", "serviceRange",
-    "nodeNetwork", "logRetention", "quota", "nodes", "hollowNodes",
+    "nodeNetwork", "logRetention", "quota", "leaseReads", "nodes", "hollowNodes",
   ]
 
   /// Reads the text of a configuration file. `path` only names it in messages.
@@ -72,6 +72,9 @@ extension ClusterConfiguration {
     let ranges = readRanges(top, reader: &reader)
     let retention = readRetention(top, reader: &reader)
     let quota = readQuota(top, reader: &reader)
+    let leaseReads = reader.value(
+      top, "leaseReads", expected: "true or false", required: false
+    ) { text in Bool(text) }
     let nodes = readNodes(
       top, podRange: ranges?.pod, nodeNetwork: ranges?.node, reader: &reader)
     let hollow = reader.value(
@@ -83,7 +86,8 @@ extension ClusterConfiguration {
     return ClusterConfiguration(
       path: path, name: name.value, dataFolder: folder?.value, servers: servers,
       endpointAddress: endpoint.value, podRange: ranges.pod, serviceRange: ranges.service,
-      nodeNetwork: ranges.node, logRetention: retention, quota: quota, nodes: nodes,
+      nodeNetwork: ranges.node, logRetention: retention, quota: quota,
+      leaseReads: leaseReads?.value ?? false, nodes: nodes,
       hollowNodes: hollow?.value ?? 0,
       warnings: reader.warnings.map { $0.text(path: path) })
   }

@@ -44,6 +44,8 @@ public struct ClusterConfiguration: Sendable, Hashable {
   public var nodeNetwork: IPv4Range
   public var logRetention: LogRetention
   public var quota = Quota()
+  /// Whether the store's leader answers reads by its lease, see `Docs/store.md`.
+  public var leaseReads = false
   public var nodes: [Node]
   /// How many nodes to play without running containers.
   public var hollowNodes: Int

@@ -9,7 +9,7 @@ final class DrillRecord: Sendable {
     var acknowledged: [String: UInt64] = [:]
     var watched: [(name: String, revision: UInt64)] = []
     var killed: ContinuousClock.Instant?
-    /// The end of the first write that was begun after the kill and succeeded.
+    /// The end of the first probe that was begun after the kill and succeeded.
     var firstWrite: ContinuousClock.Instant?
     /// Writers finish the write they are at and begin no other.
     var isStopping = false
@@ -45,7 +45,6 @@ extension FailoverDrill {
         "data": ["number": .string(String(number))],
       ]
       while !Task.isCancelled {
-        let begun = ContinuousClock.now
         do {
           var revision: UInt64 = 0
           do {
@@ -56,17 +55,30 @@ extension FailoverDrill {
           } catch let status as APIStatus where status.reason == "AlreadyExists" {
             revision = 0
           }
-          let ended = ContinuousClock.now
-          record.state.withLock { state in
-            state.acknowledged[name] = revision
-            if let killed = state.killed, begun > killed, state.firstWrite == nil {
-              state.firstWrite = ended
-            }
-          }
+          record.state.withLock { $0.acknowledged[name] = revision }
           break
         } catch {
           try? await Task.sleep(for: .milliseconds(2))
         }
+      }
+    }
+  }
+
+  /// Writes through one server until a write succeeds there.
+  func probe(_ client: HTTPSClient, id: Int, namespace: String, into record: DrillRecord) async {
+    var number = 0
+    while !Task.isCancelled, record.state.withLock({ $0.firstWrite == nil }) {
+      number += 1
+      let object: JSONValue = [
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": ["name": .string("probe\(id)-\(number)")],
+      ]
+      do {
+        _ = try await client.create(.configMaps, namespace: namespace, object: object)
+        let ended = ContinuousClock.now
+        record.state.withLock { if $0.firstWrite == nil { $0.firstWrite = ended } }
+      } catch {
+        try? await Task.sleep(for: .milliseconds(2))
       }
     }
   }
@@ -133,7 +145,7 @@ extension FailoverDrill {
     while ContinuousClock.now < deadline {
       let status = await clients.status()
       if let replica = status.replicas.first(where: { $0.id == leader.id }),
-        let pid = replica.pid, pid != oldPid
+        let pid = replica.pid, fault == .silence || pid != oldPid
       {
         let now = ContinuousClock.now
         let since = answered ?? now

@@ -5,12 +5,24 @@ import KubernetesAPI
 import KubernetesClient
 import Synchronization
 
-/// Kills the leader's process while writers and a watcher run, and proves that nothing was lost.
+/// Kills or stops the leader's process while writers and a watcher run, and proves that nothing was
+/// lost.
 public struct FailoverDrill: Sendable {
+  public enum Fault: Sendable {
+    /// SIGKILL: the others' connections to it break.
+    case kill
+    /// SIGSTOP: it falls silent, and its connections stay; it goes on after the first write.
+    case silence
+
+    var signal: Int32 { self == .kill ? SIGKILL : SIGSTOP }
+    var done: String { self == .kill ? "killed" : "stopped" }
+  }
+
   public struct Report: Sendable {
     /// Milliseconds since the kill, in order.
     public var timeline: [(label: String, milliseconds: Double)] = []
-    /// From the kill to the end of the first write that was begun after it.
+    /// From the signal to the end of the first write that was begun after it, through any of the
+    /// other servers.
     public var failoverMilliseconds: Double = 0
     public var acknowledgedWrites = 0
     public var watchedEvents = 0
@@ -26,13 +38,17 @@ public struct FailoverDrill: Sendable {
   public var clients: ClusterClients
   /// Writers that create objects as fast as they are answered.
   public var writers: Int
+  public var fault = Fault.kill
   /// Whether to wait for a supervisor to bring the killed server back.
   public var awaitsReturn: Bool
   public var timeoutSeconds: Double = 30
 
-  public init(clients: ClusterClients, writers: Int = 4, awaitsReturn: Bool = true) {
+  public init(
+    clients: ClusterClients, writers: Int = 4, fault: Fault = .kill, awaitsReturn: Bool = true
+  ) {
     self.clients = clients
     self.writers = writers
+    self.fault = fault
     self.awaitsReturn = awaitsReturn
   }
 
@@ -84,19 +100,24 @@ public struct FailoverDrill: Sendable {
 
     let killed = ContinuousClock.now
     record.state.withLock { $0.killed = killed }
-    guard kill(pid, SIGKILL) == 0 else {
+    guard Foundation.kill(pid, fault.signal) == 0 else {
       throw Failure(
-        description: "process \(pid) can't be killed: \(String(cString: strerror(errno)))")
+        description: "process \(pid) can't be \(fault.done): \(String(cString: strerror(errno)))")
     }
+    defer { if fault == .silence { _ = Foundation.kill(pid, SIGCONT) } }
     func since(_ moment: ContinuousClock.Instant) -> Double {
       Double((moment - killed).components.attoseconds) / 1e15
         + Double((moment - killed).components.seconds) * 1e3
     }
     var report = Report()
-    report.timeline.append(("killed replica \(leader.id), pid \(pid)", 0))
+    report.timeline.append(("\(fault.done) replica \(leader.id), pid \(pid)", 0))
     let survivors = clients.servers.filter { $0.id != leader.id }
+    let probes = survivors.map { server in
+      Task { await probe(server.client, id: server.id, namespace: namespace, into: record) }
+    }
+    defer { for probe in probes { probe.cancel() } }
     let observation = Task { await observe(survivors, oldLeader: Int64(leader.id)) }
-    try await record.wait(timeoutSeconds: timeoutSeconds, for: "a write after the kill") {
+    try await record.wait(timeoutSeconds: timeoutSeconds, for: "a write without the leader") {
       $0.firstWrite != nil
     }
     let seen = await observation.value
@@ -111,10 +132,11 @@ public struct FailoverDrill: Sendable {
       report.failoverMilliseconds = since(first)
       report.timeline.append(("first write", since(first)))
     }
+    if fault == .silence { _ = Foundation.kill(pid, SIGCONT) }
     if awaitsReturn {
       let back = try await waitForReturn(of: leader, oldPid: Int64(pid))
-      report.timeline.append(("killed replica back, pid \(back.pid)", since(back.answered)))
-      report.timeline.append(("killed replica caught up", since(back.caughtUp)))
+      report.timeline.append(("\(fault.done) replica back, pid \(back.pid)", since(back.answered)))
+      report.timeline.append(("\(fault.done) replica caught up", since(back.caughtUp)))
     }
     report.timeline.sort { $0.milliseconds < $1.milliseconds }
     record.state.withLock { $0.isStopping = true }

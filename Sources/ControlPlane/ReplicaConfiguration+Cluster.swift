@@ -28,5 +28,6 @@ extension ReplicaConfiguration {
         bytes: UInt64(configuration.logRetention.bytes)))
     maximumObjects = configuration.quota.objects
     maximumStateBytes = configuration.quota.bytes
+    leaseReads = configuration.leaseReads
   }
 }

@@ -89,6 +89,9 @@ public struct ReplicaConfiguration: Sendable {
   var failingLogCalls: (@Sendable (_ operation: String, _ file: String) -> Int32?)?
   /// For tests: whether the stream of a state breaks here, after that many received bytes.
   var cutsSnapshot: (@Sendable (_ received: UInt64) -> Bool)?
+  /// Whether the leader confirms reads by its lease, without asking a majority each time; the same
+  /// on all replicas. Rests on clocks, see `RaftConfiguration.Lease`.
+  public var leaseReads = false
   /// Objects, and bytes of keys and objects, beyond which nothing is added; 0: no bound.
   public var maximumObjects = 0
   public var maximumStateBytes = 0
@@ -169,10 +172,18 @@ extension ReplicaConfiguration {
         + [Membership.Server(id: id, host: listenHost, port: listenPort)])
   }
 
+  /// Clocks of computers stray by less than a thousandth; the rest is for what can't be foreseen.
+  static let clockRateBoundPercent = 10
+
   func raft(seed: UInt64) -> RaftConfiguration {
-    RaftConfiguration(
+    var raft = RaftConfiguration(
       id: id, peers: [id] + peers.map(\.id), electionTicks: electionTicks,
       heartbeatTicks: heartbeatTicks, maximumAppendBytes: 512 << 10, maximumInFlightAppends: 64,
       maximumLogBytes: logMemoryBytes, seed: seed)
+    if leaseReads {
+      raft.lease = RaftConfiguration.Lease(
+        tickMilliseconds: tickMilliseconds, clockRateBoundPercent: Self.clockRateBoundPercent)
+    }
+    return raft
   }
 }

@@ -22,6 +22,8 @@ struct Progress: Sendable {
   var recentlyActive = false
   /// The newest read round that the follower confirmed.
   var readRound: UInt64 = 0
+  /// The newest round with which the follower promised to stay away from elections.
+  var promisedRound: UInt64 = 0
   /// `match` at the last heartbeat answered: if it has not moved on, something was lost.
   var matchAtHeartbeat: LogIndex?
 

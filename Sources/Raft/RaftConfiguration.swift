@@ -24,6 +24,8 @@ public struct RaftConfiguration: Sendable, Hashable {
   /// between the starts of one replica: an answer meant for its former life must not be taken
   /// for a new one.
   public var seed: UInt64
+  /// `nil`: reads are confirmed by a majority each time (ReadIndex).
+  public var lease: Lease?
   /// Empty but in tests of the tests.
   var mutations: RaftMutations = []
 

@@ -2,9 +2,9 @@
 ///
 /// Visible inside this package only: no program can be configured so.
 package struct RaftMutations: OptionSet, Sendable, Hashable, CaseIterable {
-  package let rawValue: UInt8
+  package let rawValue: UInt16
 
-  package init(rawValue: UInt8) { self.rawValue = rawValue }
+  package init(rawValue: UInt16) { self.rawValue = rawValue }
 
   /// The vote is not written: after a crash a replica votes a second time in its term.
   package static let forgetsVote = RaftMutations(rawValue: 1 << 0)
@@ -21,10 +21,14 @@ package struct RaftMutations: OptionSet, Sendable, Hashable, CaseIterable {
 
   /// A majority of the new voters is enough while voters change.
   package static let forgetsOutgoing = RaftMutations(rawValue: 1 << 6)
+  /// A follower votes although it has promised the leader not to.
+  package static let forgetsPromise = RaftMutations(rawValue: 1 << 7)
+  /// A lease lasts as if all clocks ran alike.
+  package static let ignoresClockRates = RaftMutations(rawValue: 1 << 8)
 
   package static let allCases: [RaftMutations] = [
     .forgetsVote, .forgetsTerm, .commitsEarlierTerms, .ignoresLogMismatch, .preVoteRaisesTerm,
-    .preVoteIgnoresLease, .forgetsOutgoing,
+    .preVoteIgnoresLease, .forgetsOutgoing, .forgetsPromise, .ignoresClockRates,
   ]
 }
 

@@ -4,6 +4,7 @@ extension RaftNode {
   /// nobody (dissertation §9.6).
   public mutating func campaign() {
     guard role != .leader else { return }
+    if isBoundByPromise, !isAlone { return }
     guard isVoter else {
       // Without a vote there is only to wait for whoever leads next.
       if leader != 0 { becomeFollower(term: term, leader: 0) }
@@ -43,12 +44,13 @@ extension RaftNode {
     else { return }
     transferee = peer
     transferElapsed = 0
+    lease.isForfeited = true
     if progress[position].match == log.lastIndex { send(.timeoutNow, to: peer) }
   }
 
   /// A follower that hears from its leader takes no part in elections (dissertation §4.2.3).
   private var hasLease: Bool {
-    leader != 0 && electionElapsed < configuration.electionTicks
+    isBoundByPromise || leader != 0 && electionElapsed < configuration.electionTicks
   }
 
   /// Takes over the later term of a message. Returns false where the message must be ignored.
@@ -206,6 +208,7 @@ extension RaftNode {
     electionElapsed = 0
     heartbeatElapsed = 0
     stalledTicks = 0
+    lease = LeaderLease()
     for position in peers.indices {
       progress[position] = Progress(next: log.lastIndex + 1)
       progress[position].recentlyActive = votes[position] == true

@@ -87,7 +87,7 @@ extension RaftNode {
   mutating func handleHeartbeat(from peer: ReplicaID, commit: LogIndex, readContext: UInt64) {
     guard follow(peer) else { return }
     log.commit(to: min(commit, log.lastIndex))
-    send(.heartbeatResponse(readContext: readContext), to: peer)
+    send(.heartbeatResponse(readContext: answer(toRound: readContext)), to: peer)
   }
 
   /// The leader has applied `index`. Where this log agrees there, nothing needs to be streamed,

@@ -49,11 +49,12 @@ extension RaftNode {
   }
 
   mutating func sendHeartbeats() {
-    let newestRound = reads.rounds.last?.id ?? 0
+    beginLeaseRound()
+    let newestRound = configuration.lease == nil ? reads.rounds.last?.id ?? 0 : reads.lastRound
     for position in peers.indices where position != own {
       send(
         .heartbeat(
-          commit: min(progress[position].match, log.committed), readContext: newestRound),
+          commit: min(progress[position].match, log.committed), readContext: marked(newestRound)),
         to: peers[position])
     }
   }

@@ -66,9 +66,13 @@ extension RaftNode {
   var hasCommittedInTerm: Bool { log.term(at: log.committed) == term }
 
   mutating func startReadRound() {
-    guard !reads.gathering.isEmpty, reads.rounds.count < Reads.maximumRounds,
-      hasCommittedInTerm
-    else { return }
+    guard !reads.gathering.isEmpty, hasCommittedInTerm else { return }
+    if leaseHolds {
+      answer(reads.gathering, index: log.committed)
+      reads.gathering.removeAll(keepingCapacity: true)
+      return
+    }
+    guard reads.rounds.count < Reads.maximumRounds else { return }
     reads.lastRound += 1
     reads.rounds.append(
       .init(id: reads.lastRound, index: log.committed, requests: reads.gathering))
@@ -86,17 +90,18 @@ extension RaftNode {
     let confirmed = quorumValue { $0 == own ? reads.lastRound : progress[$0].readRound }
     guard first.id <= confirmed else { return }
     let count = reads.rounds.firstIndex { $0.id > confirmed } ?? reads.rounds.count
-    for round in reads.rounds[..<count] {
-      for request in round.requests {
-        if request.from == id {
-          actions.reads.append(.init(context: request.context, index: round.index))
-        } else {
-          send(
-            .readIndexResponse(context: request.context, index: round.index), to: request.from)
-        }
+    for round in reads.rounds[..<count] { answer(round.requests, index: round.index) }
+    reads.rounds.removeFirst(count)
+  }
+
+  private mutating func answer(_ requests: [Reads.Request], index: LogIndex) {
+    for request in requests {
+      if request.from == id {
+        actions.reads.append(.init(context: request.context, index: index))
+      } else {
+        send(.readIndexResponse(context: request.context, index: index), to: request.from)
       }
     }
-    reads.rounds.removeFirst(count)
   }
 
   // MARK: Follower

@@ -157,8 +157,12 @@ extension RaftNode {
     guard role == .leader else { return }
     progress[position].recentlyActive = true
     progress[position].probeSent = false
-    if readContext <= reads.lastRound {
-      progress[position].readRound = max(progress[position].readRound, readContext)
+    let round = readContext & ~LeaderLease.promiseFlag
+    if round <= reads.lastRound {
+      progress[position].readRound = max(progress[position].readRound, round)
+      if round != readContext {
+        progress[position].promisedRound = max(progress[position].promisedRound, round)
+      }
       confirmReadRounds()
     }
     // No progress since the last heartbeat: an append or its answer was lost. One without

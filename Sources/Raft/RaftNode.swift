@@ -36,6 +36,12 @@ public struct RaftNode: Sendable {
   var transferee: ReplicaID = 0
   var transferElapsed = 0
   var reads: Reads
+  /// Monotonic time in milliseconds, which must go on while the process stands still. Set by the
+  /// shell after it has taken the inputs that it is about to put in; only leases need it.
+  public var clockMilliseconds: UInt64 = 0
+  var lease = LeaderLease()
+  /// Follower: ticks for which it has promised to stay away from elections.
+  var promisedTicks = 0
   var random: RandomNumbers
   var actions = RaftActions()
   var handedHardState: HardState
@@ -77,6 +83,8 @@ public struct RaftNode: Sendable {
       seed: configuration.seed ^ (configuration.id &* 0xD6E8_FEB8_6659_FD93) ^ (term << 32))
     reads = Reads()
     adoptMembership()
+    // What was promised before this start is not known.
+    if configuration.lease != nil, term > 0 { promisedTicks = configuration.electionTicks }
     resetElectionTimer()
   }
 
@@ -145,6 +153,7 @@ public struct RaftNode: Sendable {
   /// Time passes.
   public mutating func tick() {
     ageForwardedReads()
+    promisedTicks = max(0, promisedTicks - 1)
     switch role {
     case .leader: tickLeader()
     case .follower, .preCandidate, .candidate:
@@ -175,7 +184,8 @@ public struct RaftNode: Sendable {
     }
     switch message.body {
     case .preVote, .preVoteResponse: break
-    case .requestVote(let lastIndex, let lastTerm, _):
+    case .requestVote(let lastIndex, let lastTerm, let transfer):
+      if isBoundByPromise, !transfer { return }
       handleRequestVote(from: message.from, lastIndex: lastIndex, lastTerm: lastTerm)
     case .voteResponse(let granted):
       if let peer { handleVoteResponse(from: peer, granted: granted) }

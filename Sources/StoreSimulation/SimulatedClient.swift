@@ -26,6 +26,8 @@ struct SimulatedClient {
   var replica: ReplicaID
   /// Does not ask this one; 0: asks anybody.
   var avoids: ReplicaID = 0
+  /// Only reads, and from this one; 0: does as the others.
+  var readsFrom: ReplicaID = 0
 
   init(replica: ReplicaID) { self.replica = replica }
 }

@@ -55,7 +55,8 @@ final class SimulatedReplica {
   }
 
   let id: ReplicaID
-  var tickInterval: Int
+  /// How fast its clock runs: of the simulation's time that passes in a tick.
+  private(set) var tickInterval: Int
 
   // On disk.
   var disk = SimulatedDisk()
@@ -95,6 +96,8 @@ final class SimulatedReplica {
   var slowDiskUntil = 0
   /// Until then no sync comes back.
   var stalledUntil = 0
+  /// What its monotonic clock showed when it began to run as it does, and when that was.
+  private var clock = (shown: 0, at: 0)
   /// Its wall clock is off by so much.
   var clockOffset = 0
   /// Streamed states installed one after the other, without anything appended between.
@@ -104,6 +107,14 @@ final class SimulatedReplica {
 
   init(id: ReplicaID, tickInterval: Int) {
     self.id = id
+    self.tickInterval = tickInterval
+  }
+
+  /// Its monotonic clock, with 1,000 units to a tick.
+  func clock(at now: Int) -> Int { clock.shown + (now - clock.at) * 1_000 / tickInterval }
+
+  func runClock(tickInterval: Int, at now: Int) {
+    clock = (clock(at: now), now)
     self.tickInterval = tickInterval
   }
 

@@ -10,7 +10,9 @@ extension Simulation {
       guard phase != .peace || hasTainted else { return }
       clients[client].operationNumber += 1
       clients[client].attemptNumber = 0
-      clients[client].operation = random.chance(70) ? .write(makeTransaction(client)) : .read
+      clients[client].operation =
+        clients[client].readsFrom == 0 && random.chance(70)
+        ? .write(makeTransaction(client)) : .read
     }
     guard let operation = clients[client].operation else { return }
     let avoided = clients[client].avoids
@@ -19,6 +21,7 @@ extension Simulation {
     {
       clients[client].replica = random.pick(servers.filter { $0 != avoided })
     }
+    if clients[client].readsFrom != 0 { clients[client].replica = clients[client].readsFrom }
     clients[client].attemptNumber += 1
     let attempt = SimulatedClient.Attempt(
       client: client, operation: clients[client].operationNumber,

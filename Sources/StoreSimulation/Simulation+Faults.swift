@@ -90,7 +90,7 @@ extension Simulation {
       trace("the clock of \(victim.id) is off by \(victim.clockOffset)")
     case 1:
       let usual = victim.tickInterval
-      victim.tickInterval = random.next(in: 400...2_500)
+      victim.runClock(tickInterval: random.next(in: 400...2_500), at: now)
       trace("the clock of \(victim.id) ticks every \(victim.tickInterval)")
       schedule(
         .clockRuns(victim.id, interval: usual), in: random.next(in: Self.tick...(60 * Self.tick)))

@@ -41,6 +41,10 @@ extension Simulation {
         leaveOut(replica)
       }
     }
+    for client in clients.indices {
+      clients[client].avoids = 0
+      clients[client].readsFrom = 0
+    }
     answeredAtCore = clients.map(\.answers)
     for client in clients.indices where clients[client].operation == nil {
       schedule(.clientActs(client), in: random.next(in: 0...Self.tick))

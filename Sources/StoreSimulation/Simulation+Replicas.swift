@@ -92,6 +92,19 @@ extension Simulation {
     perform(replica)
   }
 
+  /// Clocks may differ by a factor of two.
+  private static let lease = RaftConfiguration.Lease(
+    tickMilliseconds: tick, clockRateBoundPercent: 50)
+
+  /// Also some seeds with other troubles, unless their clocks differ by more than leases bear.
+  private var readsByLease: Bool {
+    switch scenario {
+    case .leaseReads: true
+    case .anything: seed % 4 == 1 && !profile.faults.contains(.clock)
+    case .shortReigns, .flappingFollower, .silentLeader: false
+    }
+  }
+
   private func configuration(_ id: ReplicaID) -> ReplicaCore.Configuration {
     var configuration = ReplicaCore.Configuration(
       raft: RaftConfiguration(
@@ -103,6 +116,7 @@ extension Simulation {
       deadlineTicks: 60, resendTicks: 8, seed: random.next(), recordsMembership: true)
     // The oracle compares all states itself, and at once; but replicas must do so too.
     configuration.comparesStates = scenario == .anything
+    configuration.raft.lease = readsByLease ? Self.lease : nil
     return configuration
   }
 
@@ -126,6 +140,7 @@ extension Simulation {
   }
 
   private func handle(_ input: SimulatedReplica.Input, _ replica: SimulatedReplica) {
+    replica.core?.clockMilliseconds = UInt64(replica.clock(at: now))
     switch input {
     case .tick: replica.core?.tick()
     case .receive(let message, let from):

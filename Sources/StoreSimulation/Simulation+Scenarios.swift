@@ -12,6 +12,9 @@ extension Simulation {
     case .shortReigns: schedule(.fault, in: random.next(in: profile.faultInterval))
     case .flappingFollower: schedule(.scenario, in: Self.settlingTicks * Self.tick)
     case .silentLeader: schedule(.scenario, in: 4 * Self.settlingTicks * Self.tick)
+    case .leaseReads:
+      schedule(.scenario, in: Self.settlingTicks * Self.tick / 2)
+      schedule(.fault, in: random.next(in: profile.faultInterval))
     }
   }
 
@@ -22,6 +25,7 @@ extension Simulation {
     case .anything, .shortReigns: break
     case .flappingFollower: flap()
     case .silentLeader: silence()
+    case .leaseReads: stretchLease()
     }
   }
 
@@ -160,5 +164,44 @@ extension Simulation {
       leader.stalledUntil = now + Self.silenceTicks * Self.tick
     }
     schedule(.scenario, in: Self.silenceTicks * Self.tick)
+  }
+
+  // MARK: A lease that others wait for
+
+  /// Half and twice as fast as each other, which is what leases must bear.
+  private static let slowestTick = 1_400
+  private static let fastestTick = 700
+
+  private func stretchLease() {
+    network.heal()
+    guard let leader = establishedLeader, clients[0].readsFrom == 0 else {
+      for client in clients.indices {
+        clients[client].readsFrom = 0
+        clients[client].avoids = 0
+      }
+      return schedule(.scenario, in: random.next(in: 10...30) * Self.tick)
+    }
+    trace("leader \(leader.id) is cut off, and its clock is slow")
+    for replica in replicas {
+      let isSlow = replica.id == leader.id
+      let usual = random.next(in: 850...1_150)
+      let extreme = isSlow ? Self.slowestTick : Self.fastestTick
+      replica.runClock(tickInterval: random.chance(80) ? extreme : usual, at: now)
+    }
+    for client in clients.indices {
+      if client.isMultiple(of: 2) {
+        clients[client].readsFrom = leader.id
+      } else {
+        clients[client].avoids = leader.id
+      }
+    }
+    network.isolate(leader.id, among: ids)
+    if random.chance(50) {
+      for other in ids where other != leader.id {
+        schedule(
+          .input(other, .connectionLost(leader.id), life: nil), in: random.next(in: 20...1_000))
+      }
+    }
+    schedule(.scenario, in: random.next(in: 8...25) * Self.tick)
   }
 }

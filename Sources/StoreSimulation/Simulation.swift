@@ -154,7 +154,7 @@ final class Simulation {
     case .recoveryTick(let id, let life):
       if life == replica(id).life { tickRecovery(replica(id)) }
     case .flap(let from, let to, let remaining): flapLink(from, to, remaining)
-    case .clockRuns(let id, let interval): replica(id).tickInterval = interval
+    case .clockRuns(let id, let interval): replica(id).runClock(tickInterval: interval, at: now)
     case .watchPulls(let number): pull(number)
     case .healOneWay: if phase == .faults { network.heal() }
     case .clientActs(let client): act(client)

@@ -13,9 +13,12 @@ public struct SimulationOptions: Sendable {
     /// With the timers of production, the leader falls silent and no connection tells: writes must
     /// go on within a second.
     case silentLeader
+    /// Reads by the leader's lease: the leader is cut off from the others, but not from its readers,
+    /// while its clock runs slow and the others' run fast, as far as they may.
+    case leaseReads
   }
 
-  /// `nil`: each seed has its own, four of five `anything`.
+  /// `nil`: each seed has its own, three of four `anything`.
   public var scenario: Scenario?
   /// Which rules of the consensus are switched off: so the tests are tested.
   package var mutations: RaftMutations = []
@@ -30,6 +33,7 @@ public struct SimulationOptions: Sendable {
     case 7, 17: return .shortReigns
     case 8: return .flappingFollower
     case 9: return .silentLeader
+    case 3: return .leaseReads
     default: return .anything
     }
   }

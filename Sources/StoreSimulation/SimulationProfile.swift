@@ -59,6 +59,14 @@ struct SimulationProfile: Sendable {
       clients = 2
       watches = 1
       thinkTime = 3_000...10_000
+    case .leaseReads:
+      faults = [.crash, .powerLoss, .transfer, .weather, .connectionNotice, .members, .heal]
+      faultInterval = 10_000...60_000
+      replicas = random.pick([3, 3, 4, 5])
+      ticks = random.next(in: 300...500)
+      clients = 6
+      watches = 1
+      thinkTime = 100...700
     }
   }
 

@@ -15,6 +15,6 @@ struct Taffrail: AsyncParsableCommand {
       UpCommand.self, DownCommand.self, SuperviseCommand.self, EndpointCommand.self,
       ServerCommand.self, ClusterCommand.self, LogCommand.self, BackupCommand.self,
       BenchCommand.self, FuzzCommand.self,
-      SimulateCommand.self, KubeletCommand.self,
+      SimulateCommand.self, TortureCommand.self, FuzzStoreCommand.self, KubeletCommand.self,
     ])
 }

@@ -37,6 +37,7 @@ struct ClusterConfigurationTests {
         dataFolder: /srv/x
         logRetention: {time: 1d12h, bytes: 512MiB}
         quota: {objects: 5000, bytes: 1GiB}
+        leaseReads: true
         hollowNodes: 7
         """
     let configuration = try ClusterConfiguration.parse(yaml: yaml, path: "/etc/x/cluster.conf")
@@ -50,6 +51,7 @@ struct ClusterConfigurationTests {
     #expect(configuration.logRetention == .init(timeSeconds: 129_600, bytes: 512 << 20))
     #expect(configuration.quota.objects == 5_000)
     #expect(configuration.quota.bytes == 1 << 30)
+    #expect(configuration.leaseReads)
     #expect(configuration.nodes.map(\.address.description) == ["172.29.66.11", "172.29.66.12"])
     // worker-2 named 10.244.1.0/24, so worker-1 gets the next one.
     #expect(configuration.nodes.map(\.podRange.description) == ["10.244.2.0/24", "10.244.1.0/24"])
@@ -67,6 +69,7 @@ struct ClusterConfigurationTests {
       .appendingPathComponent("cluster.conf").path
     let configuration = try ClusterConfiguration.load(path: path)
     #expect(configuration.servers.count == 3)
+    #expect(!configuration.leaseReads)
     #expect(configuration.nodes.map(\.name) == ["worker-1", "worker-2"])
     #expect(configuration.nodes.map(\.podRange.description) == ["10.244.1.0/24", "10.244.2.0/24"])
     #expect(configuration.warnings.isEmpty)
@@ -131,6 +134,10 @@ struct ClusterConfigurationTests {
     (
       "name: test", "name: test\nquota: {objects: 7}",
       "c:2: quota.objects: \"7\" is not allowed; expected a number of at least 1000"
+    ),
+    (
+      "name: test", "name: test\nleaseReads: maybe",
+      "c:2: leaseReads: \"maybe\" is not allowed; expected true or false"
     ),
     ("name: test", "name: test\nlogRetention: 7d", "c:2: logRetention: the value \"7d\" found"),
     ("name: test", "name: test\nname: again", "the key name stands here more than once"),

@@ -155,6 +155,25 @@ import Testing
     #expect(restore.restored == 12)
   }
 
+  /// To what was there at a time, whether or not something happened just then.
+  @Test func anyTimeInTheHistoryCanBeRestored() async throws {
+    let replica = try await start()
+    for second in 1...9 as ClosedRange<UInt64> {
+      _ = try await replica.commit(put("k/\(second % 3)", "at \(second)", at: second * 1_000))
+    }
+    let expected = values(try await replica.history(at: 5))
+    _ = try await replica.historyReader()
+    let file = directory.path + "/full.backup"
+    _ = try Backup.make(of: data, to: file, since: nil)
+    await replica.shutdown()
+    for (number, time) in [5_000, 5_500, 5_999].enumerated() as EnumeratedSequence<[UInt64]> {
+      let (restore, restored) = try await restore(file, at: .time(time), to: "time-\(number)")
+      #expect(restore.restored == 5)
+      #expect(values(restored.current()) == expected)
+      await restored.shutdown()
+    }
+  }
+
   @Test func threeReplicasOfTheNewClusterBeginTogether() async throws {
     let cluster = try TestCluster()
     _ = try await cluster.startAll()

@@ -32,11 +32,11 @@ import Testing
 
   private func dial(
     _ replica: Replica, tls: ReplicaConfiguration.TLSFiles, cluster: UInt64 = 77, from: UInt64 = 2,
-    to: UInt64 = 1
+    to: UInt64 = 1, version: UInt16 = PeerFrame.protocolVersion
   ) async throws -> any Channel {
     let dialer = PeerDialer(
       eventLoop: eventLoop, tls: try PeerTLS(tls), clusterID: cluster, id: from,
-      becameWritable: { _ in })
+      becameWritable: { _ in }, version: version)
     return try await dialer.dial(
       peer: to, host: "127.0.0.1", port: replica.listenPort, purpose: .messages
     ).get()
@@ -75,6 +75,18 @@ import Testing
     try await expectRefusal("its certificate is not that of peer-3") {
       try await dial(replica, tls: second, to: 3)
     }
+    await replica.shutdown()
+  }
+
+  /// Replicas of programs that don't understand each other say so, and do no harm.
+  @Test(arguments: [0, PeerFrame.protocolVersion - 1, PeerFrame.protocolVersion + 1, .max])
+  func otherVersionsAreRefused(_ version: UInt16) async throws {
+    let replica = try await start()
+    let second = try authority.issue("peer-2")
+    try await expectRefusal(
+      "it speaks protocol version \(version), replica 1 speaks \(PeerFrame.protocolVersion)"
+    ) { try await dial(replica, tls: second, version: version) }
+    try await dial(replica, tls: second).close()
     await replica.shutdown()
   }
 

@@ -75,13 +75,14 @@ func quietLogger(_ label: String = "test") -> Logger {
 }
 
 func put(
-  _ key: String, _ value: String, expecting revision: Revision? = nil, requestID: UInt64 = 0
+  _ key: String, _ value: String, expecting revision: Revision? = nil, requestID: UInt64 = 0,
+  at timeMilliseconds: UInt64 = 1_700_000_000_000
 ) -> Transaction {
   Transaction(
     compares: revision.map { [Compare(key: Key(key), revision: $0)] } ?? [],
     mutations: [.put(key: Key(key), value: Array(value.utf8), revisionOffset: nil)],
     provenance: Provenance(user: "tester", agent: "tests", verb: "update"),
-    requestID: requestID, timeMilliseconds: 1_700_000_000_000)
+    requestID: requestID, timeMilliseconds: timeMilliseconds)
 }
 
 func delete(_ key: String) -> Transaction {

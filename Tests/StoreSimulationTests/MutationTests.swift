@@ -30,6 +30,12 @@ import Testing
     Case(
       name: "a pre-vote ignores the lease", mutation: .preVoteIgnoresLease,
       scenario: .flappingFollower, seeds: 20),
+    Case(
+      name: "a promise to the leader is forgotten", mutation: .forgetsPromise,
+      scenario: .leaseReads, seeds: 60),
+    Case(
+      name: "a lease ignores that clocks differ", mutation: .ignoresClockRates,
+      scenario: .leaseReads, seeds: 60),
   ]
 
   @Test(arguments: cases)
@@ -45,7 +51,7 @@ import Testing
   }
 
   /// The same seeds hold with all rules on.
-  @Test(arguments: [SimulationOptions.Scenario.shortReigns, .flappingFollower, .silentLeader])
+  @Test(arguments: SimulationOptions.Scenario.allCases)
   func theScenariosHoldOtherwise(_ scenario: SimulationOptions.Scenario) {
     let summary = SimulationRange(
       first: 1, count: 8, options: SimulationOptions(scenario: scenario)

@@ -1,4 +1,4 @@
-/// Kills leaders under load, one after the other, and sums up how long writes paused; needs the
+/// Kills and stops leaders under load, one after the other, and sums up how long writes paused; needs the
 /// supervisor that brings them back.
 public struct FailoverBench: Sendable {
   public var clients: ClusterClients
@@ -13,18 +13,26 @@ public struct FailoverBench: Sendable {
     async throws
   {
     guard failovers > 0 else { return }
+    try await run(.kill, "SIGKILL", into: &report, progress: progress)
+    try await run(.silence, "SIGSTOP", into: &report, progress: progress)
+  }
+
+  private func run(
+    _ fault: FailoverDrill.Fault, _ signal: String, into report: inout BenchReport,
+    progress: @escaping @Sendable (String) -> Void
+  ) async throws {
     var milliseconds: [Double] = []
     for round in 1...failovers {
-      progress("killing the leader, \(round) of \(failovers)")
-      let result = try await FailoverDrill(clients: clients).run { _ in }
+      progress("\(signal) to the leader, \(round) of \(failovers)")
+      let result = try await FailoverDrill(clients: clients, fault: fault).run { _ in }
       guard result.violations.isEmpty else {
         throw FailoverDrill.Failure(description: result.violations.joined(separator: "; "))
       }
       milliseconds.append(result.failoverMilliseconds)
     }
     report.add(
-      "failover", "SIGKILL to first write, median of \(failovers)",
+      "failover", "\(signal) to first write, median of \(failovers)",
       LatencySummary.median(milliseconds), "ms")
-    report.add("failover", "the slowest", milliseconds.max() ?? 0, "ms")
+    report.add("failover", "\(signal), the slowest", milliseconds.max() ?? 0, "ms")
   }
 }

@@ -73,6 +73,11 @@ public struct ReplicaCore: Sendable {
   var leasesLedIn: Term = 0
   /// Milliseconds since 1970, for people, when a lease ends; the shell sets it.
   public var timeMilliseconds: UInt64 = 0
+  /// See `RaftNode.clockMilliseconds`.
+  public var clockMilliseconds: UInt64 {
+    get { raft.clockMilliseconds }
+    set { raft.clockMilliseconds = newValue }
+  }
   var actions = ReplicaActions()
   /// The leader and term that unanswered proposals were last sent to.
   var sentTo: (leader: ReplicaID, term: Term) = (0, 0)

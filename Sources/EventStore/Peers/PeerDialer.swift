@@ -23,6 +23,8 @@ struct PeerDialer: Sendable {
   var id: ReplicaID
   /// Called when the peer takes bytes again.
   var becameWritable: @Sendable (ReplicaID) -> Void
+  /// Of the protocol; tests greet with others.
+  var version = PeerFrame.protocolVersion
 
   /// Succeeds once the peer has bidden welcome. What it says later goes to `frames`.
   func dial(
@@ -31,8 +33,7 @@ struct PeerDialer: Sendable {
   ) -> EventLoopFuture<any Channel> {
     let welcomed = eventLoop.makePromise(of: (any Channel).self)
     let hello = PeerHello(
-      version: PeerFrame.protocolVersion, clusterID: clusterID, from: id, to: peer,
-      purpose: purpose)
+      version: version, clusterID: clusterID, from: id, to: peer, purpose: purpose)
     ClientBootstrap(group: eventLoop)
       .connectTimeout(.seconds(2))
       .channelOption(.tcpOption(.tcp_nodelay), value: 1)

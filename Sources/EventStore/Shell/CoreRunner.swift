@@ -58,13 +58,17 @@ final class CoreRunner: @unchecked Sendable {
     perform()
     var nextTick = monotonicNanoseconds() + tick
     while let inputs = mailbox.takeAll(untilNanoseconds: needsTicks ? nextTick : nil) {
+      // After they were taken: a lease that holds now held after each of them had come.
+      if configuration.leaseReads { core.clockMilliseconds = bootTimeMilliseconds() }
       for input in inputs { handle(input) }
       let now = monotonicNanoseconds()
       if now >= nextTick {
         // After a pause of the process, only a few: what has arrived meanwhile comes first, and
         // the leader is not taken for dead because this replica slept.
         if core.hasLeases { core.timeMilliseconds = wallClockMilliseconds() }
-        for _ in 0..<min(3, (now - nextTick) / tick + 1) { core.tick() }
+        for _ in 0..<min(UInt64(RaftConfiguration.Lease.ticksAtOnce), (now - nextTick) / tick + 1) {
+          core.tick()
+        }
         nextTick = now + tick
       }
       perform()

@@ -70,6 +70,18 @@ func monotonicNanoseconds() -> UInt64 {
   return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }
 
+/// Milliseconds since an arbitrary start, those in which the machine was suspended included.
+func bootTimeMilliseconds() -> UInt64 {
+  #if canImport(Glibc)
+    var time = timespec()
+    clock_gettime(CLOCK_BOOTTIME, &time)
+    return UInt64(time.tv_sec) * 1_000 + UInt64(time.tv_nsec) / 1_000_000
+  #else
+    // Here the monotonic clock goes on while the machine sleeps.
+    return monotonicNanoseconds() / 1_000_000
+  #endif
+}
+
 /// Milliseconds since 1970, as the machine's clock has it.
 func wallClockMilliseconds() -> UInt64 {
   var time = timespec()
