@@ -67,13 +67,15 @@ let package = Package(
       name: "APIServer",
       dependencies: [
         "KubernetesAPI", "JSONDocument", "Keyspace", nio, nioPosix, nioSSL, nioHTTP1, nioHTTP2,
-        x509, crypto, yams, logging,
+        x509, asn1, crypto, yams, logging,
       ]),
 
     // Reconcilers.
     .target(
       name: "ControllerManager",
-      dependencies: ["KubernetesClient", "KubernetesAPI", "JSONDocument", logging]),
+      dependencies: [
+        "KubernetesClient", "KubernetesAPI", "JSONDocument", x509, asn1, crypto, logging,
+      ]),
     .target(
       name: "Scheduler",
       dependencies: ["KubernetesClient", "KubernetesAPI", "JSONDocument", logging]),
@@ -159,13 +161,13 @@ let package = Package(
       name: "APIServerTests",
       dependencies: [
         "APIServer", "ClusterConfiguration", "EventStore", "Keyspace", "KubernetesAPI",
-        "JSONDocument", "KubernetesClient",
+        "JSONDocument", "KubernetesClient", x509, asn1, crypto,
       ]),
     .testTarget(
       name: "ControllerManagerTests",
       dependencies: [
         "ControllerManager", "Scheduler", "ControlPlane", "KubernetesClient", "KubernetesAPI",
-        "JSONDocument", logging,
+        "JSONDocument", x509, crypto, logging,
       ]),
     .testTarget(
       name: "SchedulerTests",

@@ -138,23 +138,26 @@ public final class APIServer: Sendable {
       throw APIServerError.configuration(
         "the client certificate authority \(configuration.clientCAPath) can't be read: \(error)")
     }
-    let tokens = try ServiceAccountTokens(
-      pem: read(configuration.serviceAccountKeyPath, "service account signing key"),
+    let keyPath = configuration.serviceAccountKeyPath
+    _ = try read(keyPath, "service account signing key")
+    let tokens = ServiceAccountTokens(
+      keys: try TokenKeys { try? String(contentsOfFile: keyPath, encoding: .utf8) },
       issuer: configuration.serviceAccountIssuer)
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
     do {
+      let authorizer = Authorizer(store: store, logger: logger)
       let registry = Registry(
         store: store,
         configuration: RegistryConfiguration(
           serviceRange: range, nodePorts: configuration.nodePorts,
           disabledAdmissionPlugins: configuration.disabledAdmissionPlugins,
           allowPrivileged: configuration.allowPrivileged),
-        loops: group, logger: logger)
+        loops: group, access: authorizer, logger: logger)
       let handler = RequestDispatcher(
         registry: registry,
         authenticator: Authenticator(
           tokens: tokens, store: store, anonymousAuth: configuration.anonymousAuth),
-        authorizer: Authorizer(store: store, logger: logger), tokens: tokens,
+        authorizer: authorizer, tokens: tokens,
         kubelet: try KubeletConnection(configuration, group: group),
         limiter: RequestLimiter(
           reading: .init(places: configuration.maximumRequestsInFlight),

@@ -41,6 +41,11 @@ public struct ClusterPKI: Sendable, Hashable {
   /// Of the process that plays hollow nodes.
   public var hollowKubeconfig: String
 
+  /// The private key of the API's authority, which stands beside its certificate.
+  public var authorityKey: String {
+    authority.hasSuffix(".crt") ? String(authority.dropLast(4)) + ".key" : authority + ".key"
+  }
+
   public func server(id: Int) -> Server? {
     servers.first { $0.id == id }
   }

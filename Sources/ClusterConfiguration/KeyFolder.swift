@@ -78,12 +78,13 @@ struct KeyFolder {
   }
 
   /// The key pair `NAME.key`, `NAME.pub` that signs tokens. Never replaced: tokens depend on it.
+  /// Where somebody added keys to the file, the last one signs.
   func signingKey(_ name: String) throws -> (key: String, publicKey: String) {
     let keyPath = "\(path)/\(name).key"
     let publicPath = "\(path)/\(name).pub"
     let key: P256.Signing.PrivateKey
     if let text = try AtomicFile.read(keyPath) {
-      guard let parsed = try? P256.Signing.PrivateKey(pemRepresentation: text) else {
+      guard let parsed = Self.lastPrivateKey(in: text) else {
         throw HomeError(
           path: keyPath,
           message: "is damaged; put it back, or remove it to make every service account token void")
@@ -99,6 +100,15 @@ struct KeyFolder {
       try AtomicFile.write(publicText, to: publicPath, mode: 0o644)
     }
     return (keyPath, publicPath)
+  }
+
+  /// The last private key of several in PEM.
+  static func lastPrivateKey(in text: String) -> P256.Signing.PrivateKey? {
+    let begin = "-----BEGIN "
+    let blocks = text.components(separatedBy: begin).dropFirst().filter {
+      !$0.hasPrefix("PUBLIC KEY")
+    }
+    return blocks.last.flatMap { try? P256.Signing.PrivateKey(pemRepresentation: begin + $0) }
   }
 
   private func newKey(at keyPath: String) throws -> Certificate.PrivateKey {

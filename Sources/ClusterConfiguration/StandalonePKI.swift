@@ -13,6 +13,11 @@ public struct StandalonePKI: Sendable, Hashable {
   public var serviceAccountKey: String
   public var serviceAccountPublicKey: String
 
+  /// The private key of the API's authority, which stands beside its certificate.
+  public var authorityKey: String {
+    authority.hasSuffix(".crt") ? String(authority.dropLast(4)) + ".key" : authority + ".key"
+  }
+
   /// Makes what is missing in `directory`, keeps the rest.
   ///
   /// - Throws: `HomeError` where a file can't be read or written or an authority is damaged.

@@ -12,6 +12,8 @@ public struct Reconcilers: Sendable {
   var identity: String
   /// PEM, published to every namespace so that pods can trust the API.
   var rootCertificate: String
+  /// Signs what nodes and other clients ask for; nil: nothing is signed.
+  var clientAuthority: ControllerManager.CertificateAuthority?
   var controllers: Set<String>?
   var runsScheduler: Bool
   var logger: Logger
@@ -20,11 +22,13 @@ public struct Reconcilers: Sendable {
   ///   no Lease for them.
   public init(
     registry: Registry, identity: String, rootCertificate: String,
-    controllers: Set<String>? = nil, runsScheduler: Bool = true, logger: Logger
+    clientAuthority: ControllerManager.CertificateAuthority? = nil, controllers: Set<String>? = nil,
+    runsScheduler: Bool = true, logger: Logger
   ) {
     self.registry = registry
     self.identity = identity
     self.rootCertificate = rootCertificate
+    self.clientAuthority = clientAuthority
     self.controllers = controllers
     self.runsScheduler = runsScheduler
     self.logger = logger
@@ -51,7 +55,9 @@ public struct Reconcilers: Sendable {
     await lead("kube-controller-manager", agent: "kube-controller-manager") {
       try await ControllerManager(
         clients: { client(user: $0, agent: "taffrail-controller-manager") },
-        options: .init(rootCertificate: rootCertificate, controllers: controllers)
+        options: .init(
+          rootCertificate: rootCertificate, clientAuthority: clientAuthority,
+          controllers: controllers)
       ).run()
     }
   }

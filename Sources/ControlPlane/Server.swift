@@ -43,6 +43,7 @@ public struct Server: Sendable {
     }
     let apiConfiguration = try apiConfiguration(keys: keys)
     let rootCertificate = try String(contentsOfFile: keys.authority, encoding: .utf8)
+    let authorityKey = try? String(contentsOfFile: keys.authorityKey, encoding: .utf8)
     let (replica, api) = try await start(replicaConfiguration, apiConfiguration)
     let reconcilers = Task { [id] in
       // They write to namespaces that the API server makes first.
@@ -50,7 +51,9 @@ public struct Server: Sendable {
       guard !Task.isCancelled else { return }
       await Reconcilers(
         registry: api.registry, identity: "server-\(id)", rootCertificate: rootCertificate,
-        logger: logger
+        clientAuthority: authorityKey.map {
+          .init(certificatePEM: rootCertificate, keyPEM: $0)
+        }, logger: logger
       ).run()
     }
     logger.info(

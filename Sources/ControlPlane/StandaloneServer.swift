@@ -92,7 +92,9 @@ public struct StandaloneServer: Sendable {
       try keys.kubeconfig(server: address.url).write(to: path)
       return Running(
         api: api, replica: replica, keys: keys, kubeconfig: path,
-        reconcilers: runReconcilers(api, rootCertificate: rootCertificate))
+        reconcilers: runReconcilers(
+          api, rootCertificate: rootCertificate,
+          authorityKey: try? String(contentsOfFile: keys.authorityKey, encoding: .utf8)))
     } catch {
       await replica.shutdown()
       guard case APIServerError.listen(let message, isInUse: true) = error,
@@ -104,10 +106,13 @@ public struct StandaloneServer: Sendable {
     }
   }
 
-  private func runReconcilers(_ api: APIServer, rootCertificate: String) -> Task<Void, Never> {
+  private func runReconcilers(
+    _ api: APIServer, rootCertificate: String, authorityKey: String?
+  ) -> Task<Void, Never> {
     let controllers = reconcilers.subtracting([Self.scheduler])
     let reconcilers = Reconcilers(
       registry: api.registry, identity: "standalone", rootCertificate: rootCertificate,
+      clientAuthority: authorityKey.map { .init(certificatePEM: rootCertificate, keyPEM: $0) },
       controllers: controllers, runsScheduler: self.reconcilers.contains(Self.scheduler),
       logger: logger)
     return Task { await reconcilers.run() }

@@ -13,19 +13,34 @@ public struct ControllerManager: Sendable {
     /// A node that has not been heard of for this long is of unknown state. Upstream's default.
     public var nodeGracePeriodSeconds: Int64
     public var nodeMonitorMilliseconds: Int64
+    /// What certificates of clients and nodes are signed with; nil: none are signed.
+    public var clientAuthority: CertificateAuthority?
     /// Names out of `ControllerManager.names`; nil: all.
     public var controllers: Set<String>?
     public var workers: Int
 
     public init(
-      rootCertificate: String = "", nodeGracePeriodSeconds: Int64 = 40,
+      rootCertificate: String = "", clientAuthority: CertificateAuthority? = nil,
+      nodeGracePeriodSeconds: Int64 = 40,
       nodeMonitorMilliseconds: Int64 = 2_000, controllers: Set<String>? = nil, workers: Int = 5
     ) {
       self.rootCertificate = rootCertificate
+      self.clientAuthority = clientAuthority
       self.nodeGracePeriodSeconds = nodeGracePeriodSeconds
       self.nodeMonitorMilliseconds = nodeMonitorMilliseconds
       self.controllers = controllers
       self.workers = workers
+    }
+  }
+
+  /// An authority and its private key, both PEM.
+  public struct CertificateAuthority: Sendable {
+    public var certificatePEM: String
+    public var keyPEM: String
+
+    public init(certificatePEM: String, keyPEM: String) {
+      self.certificatePEM = certificatePEM
+      self.keyPEM = keyPEM
     }
   }
 
@@ -45,6 +60,14 @@ public struct ControllerManager: Sendable {
       ("podgc", "pod-garbage-collector", PodGarbageController.make),
       ("serviceaccount", "service-account-controller", ServiceAccountController.make),
       ("rootca", "root-ca-cert-publisher", RootCertificateController.make),
+      ("resourcequota", "resourcequota-controller", ResourceQuotaController.make),
+      (
+        "clusterroleaggregation", "clusterrole-aggregation-controller",
+        ClusterRoleAggregationController.make
+      ),
+      ("storageprotection", "pvc-protection-controller", StorageProtectionController.make),
+      ("certificate", "certificate-controller", CertificateController.make),
+      ("bootstraptoken", "token-cleaner", BootstrapTokenController.make),
     ]
 
   public static var names: [String] { registry.map(\.name) }

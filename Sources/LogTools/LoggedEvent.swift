@@ -33,7 +33,7 @@ public struct LoggedEvent: Sendable, Hashable {
   }
 
   private static let internalPrefixes = [
-    Key("allocations/"), Key("apiservers/"), Lease.prefix, Compaction.key,
+    Key("allocations/"), Key("apiservers/"), Key("namespaceguards/"), Lease.prefix, Compaction.key,
   ]
 
   /// What the event holds, `nil` for a deletion or for bytes that are not JSON.

@@ -2,45 +2,49 @@ import JSONDocument
 import Keyspace
 import KubernetesAPI
 
-/// The admission plugins of this server, by upstream's names. Each can be switched off.
-enum AdmissionPlugin {
-  static let namespaceLifecycle = "NamespaceLifecycle"
-  static let serviceAccount = "ServiceAccount"
-  static let defaultTolerationSeconds = "DefaultTolerationSeconds"
-  static let priority = "Priority"
-  static let taintNodesByCondition = "TaintNodesByCondition"
-}
-
+// What happens to an object between the caller and the store. Plugins that change it come before
+// validation, those that judge it after; quotas are part of the commit.
 extension Registry {
   /// Changes that must be there before defaults are filled in.
   func admitCreateEarly(
     _ object: inout JSONValue, _ info: ResourceInfo, _ context: RequestContext
   ) async throws(APIStatus) {
-    if info.resource == "certificatesigningrequests" {
+    switch "\(info.gvr)" {
+    case "pods":
+      if configuration.isEnabled(AdmissionPlugin.priority) {
+        try admitPriority(&object, info)
+      }
+      if configuration.isEnabled(AdmissionPlugin.runtimeClass) {
+        try await admitRuntimeClass(&object, info)
+      }
+      if configuration.isEnabled(AdmissionPlugin.serviceAccount) {
+        try await admitServiceAccount(&object, info)
+      }
+    case "persistentvolumeclaims", "persistentvolumes", "volumeattributesclasses.storage.k8s.io":
+      admitStorage(&object, info)
+    case "ingresses.networking.k8s.io": admitIngressClass(&object)
+    case "certificatesigningrequests.certificates.k8s.io":
       // Who asks is what the server knows, not what the request says.
       let user = RequestDispatcher.describe(context.user)
       for field in ["username", "uid", "groups", "extra"] {
         object.set(user[field], at: "spec", field)
       }
-    }
-    if info.isPods {
-      if configuration.isEnabled(AdmissionPlugin.priority) {
-        try admitPriority(&object, info)
-      }
-      if configuration.isEnabled(AdmissionPlugin.serviceAccount) {
-        try await admitServiceAccount(&object, info)
-      }
+    default: break
     }
   }
 
+  /// Changes to an object that has its defaults.
   func admitCreate(
     _ object: inout JSONValue, _ info: ResourceInfo, _ context: RequestContext
   ) async throws(APIStatus) {
     if info.isPods {
+      let ranges = limitRanges(namespace: object.namespace)
+      if !ranges.isEmpty, LimitRanges.addDefaults(to: &object, ranges: ranges) {
+        object.set(.string(QualityOfService.of(pod: object)), at: "status", "qosClass")
+      }
       if configuration.isEnabled(AdmissionPlugin.defaultTolerationSeconds) {
         admitTolerations(&object)
       }
-      try checkPrivileged(object, info)
     }
     if info.group.isEmpty, info.resource == "nodes",
       configuration.isEnabled(AdmissionPlugin.taintNodesByCondition)
@@ -53,50 +57,82 @@ extension Registry {
         object.set(.array(taints), at: "spec", "taints")
       }
     }
+    try checkEscalation(of: object, old: nil, info, context)
+    if info.isPods { try checkPrivileged(object, info) }
   }
 
   func admitUpdate(
     _ object: inout JSONValue, old: JSONValue, _ info: ResourceInfo, subresource: String,
     _ context: RequestContext
   ) async throws(APIStatus) {
+    if subresource.isEmpty { try checkEscalation(of: object, old: old, info, context) }
     if info.isPods, subresource.isEmpty { try checkPrivileged(object, info) }
   }
 
-  private static let phasePath = [Array("status".utf8), Array("phase".utf8)]
-  private static let deletionPath = [Array("metadata".utf8), Array("deletionTimestamp".utf8)]
-
-  /// Nothing new comes into a namespace that is missing or going away.
-  ///
-  /// - Returns: a compare that makes the write fail if the namespace begins to go meanwhile.
-  func namespaceGuard(_ info: ResourceInfo, namespace: String?, object: JSONValue)
-    async throws(APIStatus) -> Compare?
+  /// Judges a valid new object.
+  func validateCreate(_ object: JSONValue, _ info: ResourceInfo, _ context: RequestContext)
+    async throws(APIStatus)
   {
-    guard info.namespaced, let namespace,
-      configuration.isEnabled(AdmissionPlugin.namespaceLifecycle)
-    else { return nil }
-    let key = Key(resource: "namespaces", group: "", namespace: "", name: namespace)
-    guard let entry = try await entry(key) else {
-      throw .notFound(.namespaces, name: namespace)
+    try checkNodeRestriction(.create, object, old: nil, info, subresource: "", context)
+    switch "\(info.gvr)" {
+    case "pods":
+      if let problem = LimitRanges.refusal(
+        ofPod: object, ranges: limitRanges(namespace: object.namespace))
+      {
+        throw .forbidden(info.gvr, name: object.name, problem)
+      }
+    case "persistentvolumeclaims":
+      if let problem = LimitRanges.refusal(
+        ofClaim: object, ranges: limitRanges(namespace: object.namespace))
+      {
+        throw .forbidden(info.gvr, name: object.name, problem)
+      }
+    case "priorityclasses.scheduling.k8s.io": try checkGlobalDefault(object, info)
+    case "certificatesigningrequests.certificates.k8s.io":
+      try checkCertificateSubject(object, info)
+    default: break
     }
-    if let phase = JSONScan.range(of: Self.phasePath, in: entry.value),
-      entry.value[phase].elementsEqual("\"Active\"".utf8),
-      JSONScan.range(of: Self.deletionPath, in: entry.value) == nil
+    try checkPodSecurity(object, old: nil, info, subresource: "", context)
+  }
+
+  /// Judges a valid change.
+  func validateUpdate(
+    _ object: JSONValue, old: JSONValue, _ info: ResourceInfo, subresource: String,
+    _ context: RequestContext
+  ) async throws(APIStatus) {
+    try checkNodeRestriction(.update, object, old: old, info, subresource: subresource, context)
+    switch "\(info.gvr)" {
+    case "persistentvolumeclaims" where subresource.isEmpty:
+      if let problem = LimitRanges.refusal(
+        ofClaim: object, ranges: limitRanges(namespace: object.namespace))
+      {
+        throw .forbidden(info.gvr, name: object.name, problem)
+      }
+      try checkResize(of: object, old: old, info)
+    case "pods" where subresource == "resize":
+      if let problem = LimitRanges.refusal(
+        ofPod: object, ranges: limitRanges(namespace: object.namespace))
+      {
+        throw .forbidden(info.gvr, name: object.name, problem)
+      }
+    case "priorityclasses.scheduling.k8s.io": try checkGlobalDefault(object, info)
+    case "certificatesigningrequests.certificates.k8s.io":
+      try checkSigner(object, old: old, info, subresource: subresource, context)
+    default: break
+    }
+    try checkPodSecurity(object, old: old, info, subresource: subresource, context)
+  }
+
+  /// Judges a deletion.
+  func validateDelete(_ old: JSONValue, _ info: ResourceInfo, _ context: RequestContext)
+    throws(APIStatus)
+  {
+    if info.isNamespaces, configuration.isEnabled(AdmissionPlugin.namespaceLifecycle),
+      ["default", "kube-system", "kube-public"].contains(old.name)
     {
-      return nil
+      throw .forbidden(info.gvr, name: old.name, "this namespace may not be deleted")
     }
-    let value = try ObjectCodec.parse(entry.value, key: key)
-    guard value.isBeingDeleted || value.at("status", "phase")?.stringValue == "Terminating" else {
-      return nil
-    }
-    var failure = APIStatus.forbidden(
-      info.gvr, name: object.name,
-      "unable to create new content in namespace \(namespace) because it is being terminated")
-    failure.causes = [
-      APIStatus.Cause(
-        reason: "NamespaceTerminating",
-        message: "namespace \(namespace) is being terminated", field: "metadata.namespace")
-    ]
-    throw failure
+    try checkNodeRestriction(.delete, .null, old: old, info, subresource: "", context)
   }
 
   /// Pods leave an unreachable node after five minutes unless they say otherwise.
@@ -118,49 +154,6 @@ extension Registry {
     object.set(.array(tolerations), at: "spec", "tolerations")
   }
 
-  private func admitPriority(_ object: inout JSONValue, _ info: ResourceInfo) throws(APIStatus) {
-    let reader = store.current()
-    let name = object.at("spec", "priorityClassName")?.stringValue ?? ""
-    var value: Int64 = 0
-    var policy = "PreemptLowerPriority"
-    if !name.isEmpty {
-      switch name {
-      case "system-cluster-critical": value = 2_000_000_000
-      case "system-node-critical": value = 2_000_001_000
-      default:
-        let key = Key(
-          resource: "priorityclasses", group: "scheduling.k8s.io", namespace: "", name: name)
-        guard let entry = reader.get(key) else {
-          throw .forbidden(
-            info.gvr, name: object.name, "no PriorityClass with name \(name) was found")
-        }
-        let priority = try ObjectCodec.parse(entry.value, key: key)
-        value = priority["value"]?.intValue ?? 0
-        policy = priority["preemptionPolicy"]?.stringValue ?? policy
-      }
-    } else {
-      let prefix = Key(
-        resource: "priorityclasses", group: "scheduling.k8s.io", namespace: nil, name: "")
-      for entry in reader.entries(prefix: prefix) {
-        let priority = try ObjectCodec.parse(entry.value, key: entry.key)
-        guard priority["globalDefault"]?.boolValue == true else { continue }
-        object.set(.string(priority.name), at: "spec", "priorityClassName")
-        value = priority["value"]?.intValue ?? 0
-        policy = priority["preemptionPolicy"]?.stringValue ?? policy
-      }
-    }
-    if let asked = object.at("spec", "priority")?.intValue, asked != value {
-      throw .forbidden(
-        info.gvr, name: object.name,
-        "the integer value of priority (\(asked)) must not be provided in pod spec; "
-          + "priority admission controller computed \(value) from the given PriorityClass name")
-    }
-    object.set(.int(value), at: "spec", "priority")
-    if object.at("spec", "preemptionPolicy") == nil {
-      object.set(.string(policy), at: "spec", "preemptionPolicy")
-    }
-  }
-
   private func checkPrivileged(_ object: JSONValue, _ info: ResourceInfo) throws(APIStatus) {
     guard !configuration.allowPrivileged else { return }
     for list in ["initContainers", "containers"] {
@@ -172,6 +165,15 @@ extension Registry {
         throw APIStatus.invalid(
           kind: info.kind, group: info.group, name: object.name, errors: [error])
       }
+    }
+  }
+
+  /// The limit ranges of a namespace; empty at once where it has none.
+  private func limitRanges(namespace: String) -> [JSONValue] {
+    guard configuration.isEnabled(AdmissionPlugin.limitRanger) else { return [] }
+    let prefix = Key(resource: "limitranges", group: "", namespace: namespace, name: "")
+    return store.current().entries(prefix: prefix).compactMap {
+      try? JSONValue(parsing: $0.value)
     }
   }
 }

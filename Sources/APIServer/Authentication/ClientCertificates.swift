@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import KubernetesAPI
 import NIOCore
@@ -66,13 +67,20 @@ struct ClientCertificates: Sendable {
     var verifier = Verifier(rootCertificates: roots) { RFC5280Policy() }
     let intermediates = CertificateStore(certificates.dropFirst())
     switch await verifier.validate(leaf: leaf, intermediates: intermediates) {
-    case .validCertificate: return Self.user(of: leaf)
+    case .validCertificate:
+      let digest = SHA256.hash(data: chain[0])
+      return Self.user(of: leaf, digest: digest.map { Self.hexadecimal($0) }.joined())
     case .couldNotValidate:
       return .rejected("the client certificate is expired or signed by an unknown authority")
     }
   }
 
-  private static func user(of certificate: Certificate) -> PeerIdentity.Kind {
+  private static func hexadecimal(_ byte: UInt8) -> String {
+    (byte < 16 ? "0" : "") + String(byte, radix: 16)
+  }
+
+  /// - Parameter digest: of the certificate, SHA-256 in hexadecimal; names the credential.
+  private static func user(of certificate: Certificate, digest: String) -> PeerIdentity.Kind {
     if let usage = try? certificate.extensions.extendedKeyUsage, !usage.contains(.clientAuth),
       !usage.contains(.any)
     {
@@ -91,6 +99,9 @@ struct ClientCertificates: Sendable {
       }
     }
     guard !name.isEmpty else { return .rejected("the client certificate has no common name") }
-    return .verified(UserInfo(name: name, groups: groups + ["system:authenticated"]))
+    return .verified(
+      UserInfo(
+        name: name, groups: groups + ["system:authenticated"],
+        extra: ["authentication.kubernetes.io/credential-id": ["X509SHA256=\(digest)"]]))
   }
 }

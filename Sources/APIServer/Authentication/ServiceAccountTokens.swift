@@ -6,19 +6,11 @@ import KubernetesAPI
 
 /// Signs and verifies the tokens of service accounts: JWTs with ES256 (RFC 7518).
 struct ServiceAccountTokens: Sendable {
-  private let key: P256.Signing.PrivateKey
-  private let keyID: String
+  private let keys: TokenKeys
   let issuer: String
 
-  /// - Parameter pem: an EC P-256 private key; every server of a cluster has the same.
-  init(pem: String, issuer: String) throws {
-    do {
-      key = try P256.Signing.PrivateKey(pemRepresentation: pem)
-    } catch {
-      throw APIServerError.configuration(
-        "the service account signing key must be an EC P-256 private key in PEM: \(error)")
-    }
-    keyID = Base64URL.encode(SHA256.hash(data: key.publicKey.derRepresentation))
+  init(keys: TokenKeys, issuer: String) {
+    self.keys = keys
     self.issuer = issuer
   }
 
@@ -33,7 +25,7 @@ struct ServiceAccountTokens: Sendable {
 
   func sign(
     namespace: String, name: String, uid: String, audiences: [String],
-    expirationSeconds: Int64, bound: BoundObject?, nodeName: String?
+    expirationSeconds: Int64, bound: BoundObject?, node: BoundObject?
   ) throws(APIStatus) -> (token: String, expires: Int64) {
     let now = WallClock.seconds()
     var kubernetes: JSONValue = [
@@ -45,18 +37,24 @@ struct ServiceAccountTokens: Sendable {
         "name": .string(bound.name), "uid": .string(bound.uid),
       ]
     }
-    if let nodeName { kubernetes["node"] = ["name": .string(nodeName)] }
+    if let node {
+      kubernetes["node"] = ["name": .string(node.name)]
+      if !node.uid.isEmpty { kubernetes.set(.string(node.uid), at: "node", "uid") }
+    }
+    guard let signing = keys.signing else {
+      throw .internalError("there is no key to sign tokens with")
+    }
     let claims: JSONValue = [
       "aud": .array(audiences.map { .string($0) }), "exp": .int(now + expirationSeconds),
       "iat": .int(now), "iss": .string(issuer), "jti": .string(Identifier.uuid()),
       "kubernetes.io": kubernetes, "nbf": .int(now),
       "sub": .string("system:serviceaccount:\(namespace):\(name)"),
     ]
-    let header: JSONValue = ["alg": "ES256", "kid": .string(keyID)]
+    let header: JSONValue = ["alg": "ES256", "kid": .string(signing.id)]
     let signed =
       Base64URL.encode(header.serialized()) + "." + Base64URL.encode(claims.serialized())
     do {
-      let signature = try key.signature(for: Data(signed.utf8))
+      let signature = try signing.key.signature(for: Data(signed.utf8))
       return (
         signed + "." + Base64URL.encode(signature.rawRepresentation), now + expirationSeconds
       )
@@ -75,8 +73,13 @@ struct ServiceAccountTokens: Sendable {
     guard parts.count == 3, let header = Self.json(parts[0]), let claims = Self.json(parts[1]),
       header["alg"]?.stringValue == "ES256", let raw = Base64URL.decode(String(parts[2])),
       let signature = try? P256.Signing.ECDSASignature(rawRepresentation: Data(raw)),
-      key.publicKey.isValidSignature(signature, for: Data("\(parts[0]).\(parts[1])".utf8)),
       claims["iss"]?.stringValue == issuer
+    else { return nil }
+    let signed = Data("\(parts[0]).\(parts[1])".utf8)
+    guard
+      keys.verifying(id: header["kid"]?.stringValue).contains(where: {
+        $0.publicKey.isValidSignature(signature, for: signed)
+      })
     else { return nil }
     let now = WallClock.seconds()
     guard let expires = claims["exp"]?.intValue, now < expires,
@@ -98,7 +101,11 @@ struct ServiceAccountTokens: Sendable {
     ] {
       guard let bound = facts[kind], let boundName = bound["name"]?.stringValue else { continue }
       let boundUID = bound["uid"]?.stringValue
-      if let boundUID, Self.uid(resource, scope, boundName, reader) != boundUID { return nil }
+      // The node of a pod's token only says where the pod runs.
+      let isHint = kind == "node" && facts["pod"] != nil
+      if !isHint, let boundUID, Self.uid(resource, scope, boundName, reader) != boundUID {
+        return nil
+      }
       if kind != "secret" {
         extra["authentication.kubernetes.io/\(kind)-name"] = [boundName]
         if let boundUID { extra["authentication.kubernetes.io/\(kind)-uid"] = [boundUID] }
@@ -124,20 +131,18 @@ struct ServiceAccountTokens: Sendable {
     guard let entry = reader.get(key), let value = try? JSONValue(parsing: entry.value) else {
       return nil
     }
+    // What is on its way out has a moment to end its work.
+    if let text = value.at("metadata", "deletionTimestamp")?.stringValue,
+      let time = Timestamp(parsing: text),
+      WallClock.seconds() > time.seconds + deletionLeewaySeconds
+    {
+      return nil
+    }
     return value.uid
   }
 
-  /// The public key as a JSON Web Key Set.
-  var keySet: JSONValue {
-    let point = Array(key.publicKey.rawRepresentation)
-    return [
-      "keys": [
-        [
-          "use": "sig", "kty": "EC", "kid": .string(keyID), "crv": "P-256", "alg": "ES256",
-          "x": .string(Base64URL.encode(point.prefix(32))),
-          "y": .string(Base64URL.encode(point.suffix(32))),
-        ]
-      ]
-    ]
-  }
+  private static let deletionLeewaySeconds: Int64 = 60
+
+  /// The public keys as a JSON Web Key Set.
+  var keySet: JSONValue { keys.keySet }
 }

@@ -23,38 +23,28 @@ extension RequestDispatcher {
     if review["metadata"] == nil { review["metadata"] = [:] }
     let user = call.context.user
     switch kind {
-    case "SelfSubjectReview": review["status"] = ["userInfo": Self.describe(user)]
+    case "SelfSubjectReview":
+      review["metadata"] = ["creationTimestamp": .string(WallClock.now())]
+      review["status"] = ["userInfo": Self.describe(user)]
     case "SelfSubjectAccessReview":
-      review["status"] = try accessStatus(review, user: user, call)
+      review["status"] = try accessStatus(review, user: user, hasSubject: false, call)
     case "SubjectAccessReview", "LocalSubjectAccessReview":
-      let spec = review["spec"]
-      let name = spec?["user"]?.stringValue ?? ""
-      let groups = spec?.strings("groups") ?? []
-      if name.isEmpty, groups.isEmpty {
-        let error = FieldError(
-          .invalid, "spec.user", value: .string(name),
-          "at least one of user or group must be specified")
-        throw APIStatus.invalid(
-          kind: kind, group: call.resource.group, name: "", errors: [error])
+      if kind == "LocalSubjectAccessReview" {
+        try registry.checkNamespace(
+          of: &review, call.resource, requested: call.info.namespace)
       }
-      let subject = UserInfo(
-        name: name, uid: spec?["uid"]?.stringValue ?? "", groups: groups)
-      if kind == "LocalSubjectAccessReview",
-        spec?.at("resourceAttributes", "namespace")?.stringValue != call.info.namespace
-      {
-        let error = FieldError(
-          .invalid, "spec.resourceAttributes.namespace",
-          value: spec?.at("resourceAttributes", "namespace"),
-          "must match metadata.namespace: \(call.info.namespace)")
-        throw APIStatus.invalid(
-          kind: kind, group: call.resource.group, name: "", errors: [error])
-      }
-      review["status"] = try accessStatus(review, user: subject, call)
+      review["status"] = try accessStatus(
+        review, user: AccessReviews.subject(review), hasSubject: true, call)
     case "SelfSubjectRulesReview":
       let namespace = review.at("spec", "namespace")?.stringValue ?? ""
       guard !namespace.isEmpty else { throw .badRequest("no namespace on request") }
+      review["spec"] = [:]
       review["status"] = rulesStatus(user, namespace)
-    default: review["status"] = tokenStatus(review)
+    default:
+      guard !(review.at("spec", "token")?.stringValue ?? "").isEmpty else {
+        throw .badRequest("token is required for TokenReview in authentication")
+      }
+      review["status"] = tokenStatus(review)
     }
     return try respond(review, call, status: .created)
   }
@@ -73,34 +63,20 @@ extension RequestDispatcher {
     return value
   }
 
-  private func accessStatus(_ review: JSONValue, user: UserInfo, _ call: ResourceCall)
-    throws(APIStatus) -> JSONValue
-  {
-    let resource = review.at("spec", "resourceAttributes")
-    let path = review.at("spec", "nonResourceAttributes")
-    let access: AccessAttributes
-    switch (resource, path) {
-    case (let resource?, nil):
-      func text(_ name: String) -> String { resource[name]?.stringValue ?? "" }
-      access = AccessAttributes(
-        user: user, verb: text("verb"), group: text("group"), resource: text("resource"),
-        subresource: text("subresource"), namespace: text("namespace"), name: text("name"))
-    case (nil, let path?):
-      access = AccessAttributes(
-        user: user, verb: path["verb"]?.stringValue ?? "", path: path["path"]?.stringValue ?? "")
-    default:
-      let both = resource != nil
-      let error = FieldError(
-        .invalid, both ? "spec.nonResourceAttributes" : "spec.resourceAttributes",
-        value: both ? path : .null,
-        both
-          ? "cannot be specified in combination with resourceAttributes"
-          : "exactly one of nonResourceAttributes or resourceAttributes must be specified")
-      throw APIStatus.invalid(
-        kind: call.resource.kind, group: call.resource.group, name: "", errors: [error])
+  private func accessStatus(
+    _ review: JSONValue, user: UserInfo, hasSubject: Bool, _ call: ResourceCall
+  ) throws(APIStatus) -> JSONValue {
+    let errors = AccessReviews.problems(
+      review, hasSubject: hasSubject,
+      namespace: call.resource.namespaced ? call.info.namespace : nil)
+    guard errors.isEmpty else { throw AccessReviews.invalid(errors) }
+    let decision = authorizer.decide(AccessReviews.attributes(review, user: user))
+    var status: JSONValue = ["allowed": .bool(decision.isAllowed)]
+    if !decision.reason.isEmpty { status["reason"] = .string(decision.reason) }
+    if let problem = AccessReviews.evaluationError(review) {
+      status["evaluationError"] = .string(problem)
     }
-    let isAllowed = authorizer.allows(access)
-    return ["allowed": .bool(isAllowed)]
+    return status
   }
 
   private func rulesStatus(_ user: UserInfo, _ namespace: String) -> JSONValue {
@@ -128,11 +104,18 @@ extension RequestDispatcher {
   private func tokenStatus(_ review: JSONValue) -> JSONValue {
     let token = review.at("spec", "token")?.stringValue ?? ""
     let audiences = review["spec"]?.strings("audiences") ?? []
-    guard
-      let found = tokens.user(
-        of: token, audiences: audiences, reader: registry.store.current())
-    else {
-      return ["user": [:], "error": "[invalid bearer token, the token is not valid here]"]
+    let reader = registry.store.current()
+    guard let found = tokens.user(of: token, audiences: audiences, reader: reader) else {
+      let joining = BootstrapTokens.user(
+        of: token, reader: reader, nowSeconds: WallClock.seconds())
+      // A bootstrap token is for this server alone.
+      if let joining, audiences.isEmpty || audiences.contains(tokens.defaultAudience) {
+        return [
+          "authenticated": true, "user": Self.describe(joining),
+          "audiences": [.string(tokens.defaultAudience)],
+        ]
+      }
+      return ["user": [:], "error": "invalid bearer token"]
     }
     return [
       "authenticated": true, "user": Self.describe(found.user),
@@ -163,17 +146,20 @@ extension RequestDispatcher {
     }
     var audiences = request["spec"]?.strings("audiences") ?? []
     if audiences.isEmpty { audiences = [tokens.defaultAudience] }
+    try registry.checkNodeToken(
+      boundTo: request.at("spec", "boundObjectRef"), namespace: call.info.namespace,
+      name: account.name, call.context)
     var bound: ServiceAccountTokens.BoundObject?
-    var nodeName: String?
+    var node: ServiceAccountTokens.BoundObject?
     if let reference = request.at("spec", "boundObjectRef"), reference.objectValue != nil {
-      (bound, nodeName) = try await boundObject(reference, call)
+      (bound, node) = try await boundObject(reference, call)
     }
     let (token, expires) = try tokens.sign(
       namespace: call.info.namespace, name: account.name, uid: account.uid,
-      audiences: audiences, expirationSeconds: seconds, bound: bound, nodeName: nodeName)
+      audiences: audiences, expirationSeconds: seconds, bound: bound, node: node)
     request["metadata"] = [
       "name": .string(account.name), "namespace": .string(call.info.namespace),
-      "creationTimestamp": .string(WallClock.now()),
+      "uid": .string(account.uid), "creationTimestamp": .string(WallClock.now()),
     ]
     request.set(.array(audiences.map { .string($0) }), at: "spec", "audiences")
     request.set(.int(seconds), at: "spec", "expirationSeconds")
@@ -188,7 +174,7 @@ extension RequestDispatcher {
   }
 
   private func boundObject(_ reference: JSONValue, _ call: ResourceCall) async throws(APIStatus)
-    -> (ServiceAccountTokens.BoundObject, nodeName: String?)
+    -> (ServiceAccountTokens.BoundObject, node: ServiceAccountTokens.BoundObject?)
   {
     let kind = reference["kind"]?.stringValue ?? ""
     let name = reference["name"]?.stringValue ?? ""
@@ -204,11 +190,11 @@ extension RequestDispatcher {
     ).value()
     if let uid = reference["uid"]?.stringValue, !uid.isEmpty, uid != object.uid {
       throw .conflict(
-        info.gvr, name: name,
+        GroupVersionResource(resource: kind), name: name,
         "the UID in the bound object reference (\(uid)) does not match the UID in record. The "
           + "object might have been deleted and then recreated")
     }
-    var node: String?
+    var node: ServiceAccountTokens.BoundObject?
     if kind == "Pod" {
       let account = object.at("spec", "serviceAccountName")?.stringValue ?? ""
       guard account == call.info.name else {
@@ -216,7 +202,14 @@ extension RequestDispatcher {
           "cannot bind token for serviceaccount \"\(call.info.name)\" to pod running with "
             + "different serviceaccount name.")
       }
-      node = object.at("spec", "nodeName")?.stringValue
+      if let name = object.at("spec", "nodeName")?.stringValue, !name.isEmpty {
+        let key = registry.key(try registry.resource(.nodes), namespace: nil, name: name)
+        let entry = registry.store.current().get(key)
+        let uid = try entry.map { entry throws(APIStatus) in
+          try ObjectCodec.parse(entry.value, key: key).uid
+        }
+        node = .init(kind: "Node", name: name, uid: uid ?? "")
+      }
     }
     return (.init(kind: kind, name: name, uid: object.uid), node)
   }

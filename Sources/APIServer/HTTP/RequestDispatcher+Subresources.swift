@@ -14,6 +14,7 @@ extension RequestDispatcher {
     case "eviction": return try await answerEviction(call)
     case "finalize": return try await answerFinalize(call)
     case "exec", "attach", "portforward", "proxy":
+      try authorizeUpgrade(call)
       throw APIStatus(
         code: 501, reason: "NotImplemented",
         message: "\(resource.resource)/\(info.subresource) is not available yet")
@@ -36,6 +37,18 @@ extension RequestDispatcher {
         subresource: info.subresource, context: call.context)
       return try respond(patched, call)
     default: throw .methodNotAllowed
+    }
+  }
+
+  /// A stream into a pod is opened by GET as well, and takes the right to create it all the same.
+  private func authorizeUpgrade(_ call: ResourceCall) throws(APIStatus) {
+    guard call.info.verb == "get", call.resource.isPods, call.info.subresource != "proxy" else {
+      return
+    }
+    var access = Self.access(call.request, call.info, call.context.user)
+    access.verb = "create"
+    guard authorizer.allows(access) else {
+      throw .forbidden(call.resource.gvr, name: call.info.name, "")
     }
   }
 

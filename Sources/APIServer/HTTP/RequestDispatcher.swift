@@ -11,6 +11,7 @@ final class RequestDispatcher: Sendable {
   let registry: Registry
   let authenticator: Authenticator
   let authorizer: Authorizer
+  let impersonation: ImpersonationGate
   let tokens: ServiceAccountTokens
   let kubelet: KubeletConnection
   let limiter: RequestLimiter
@@ -32,6 +33,7 @@ final class RequestDispatcher: Sendable {
     self.registry = registry
     self.authenticator = authenticator
     self.authorizer = authorizer
+    impersonation = ImpersonationGate(authorizer: authorizer)
     self.tokens = tokens
     self.kubelet = kubelet
     self.limiter = limiter
@@ -111,12 +113,13 @@ final class RequestDispatcher: Sendable {
     do throws(APIStatus) {
       var user = authenticated
       var impersonator = ""
-      if let asked = try Authenticator.impersonation(request.headers) {
-        try authorizeImpersonation(asked, by: user)
+      if let asked = try Impersonation.requested(request.headers) {
+        try impersonation.check(
+          asked, by: user, action: Self.access(request, info, user))
         impersonator = user.name
         user = asked
       }
-      try authorize(info, user)
+      try authorize(request, info, user)
       guard info.isResource else { return try await answerPath(request, info, user) }
       return try await answerResource(request, info, user: user, impersonator: impersonator)
     } catch {
@@ -124,16 +127,33 @@ final class RequestDispatcher: Sendable {
     }
   }
 
-  private func authorize(_ info: RequestInfo, _ user: UserInfo) throws(APIStatus) {
-    let access: AccessAttributes
-    if info.isResource {
-      access = AccessAttributes(
-        user: user, verb: info.verb, group: info.group, resource: info.resource,
-        subresource: info.subresource, namespace: info.namespace,
-        name: info.name.isEmpty ? info.listedName : info.name)
-    } else {
-      access = AccessAttributes(user: user, verb: info.verb, path: info.path)
+  /// What a request asks to be allowed.
+  static func access(_ request: APIRequest, _ info: RequestInfo, _ user: UserInfo)
+    -> AccessAttributes
+  {
+    guard info.isResource else {
+      return AccessAttributes(user: user, verb: info.verb, path: info.path)
     }
+    var access = AccessAttributes(
+      user: user, verb: info.verb, group: info.group, resource: info.resource,
+      subresource: info.subresource, namespace: info.namespace,
+      name: info.name.isEmpty ? info.listedName : info.name)
+    // Only the node authorizer looks at fields.
+    if NodeIdentity.nodeName(of: user) != nil, let text = request.query["fieldSelector"] {
+      for term in text.split(separator: ",") {
+        let sides = term.split(separator: "=", omittingEmptySubsequences: true)
+        if sides.count == 2, !term.contains("!=") {
+          access.selectedFields[String(sides[0])] = String(sides[1])
+        }
+      }
+    }
+    return access
+  }
+
+  private func authorize(_ request: APIRequest, _ info: RequestInfo, _ user: UserInfo)
+    throws(APIStatus)
+  {
+    let access = Self.access(request, info, user)
     if authorizer.allows(access) { return }
     // The health of a server is nobody's secret, also before the roles are there.
     if !info.isResource, info.verb == "get",
@@ -143,41 +163,7 @@ final class RequestDispatcher: Sendable {
     {
       return
     }
-    throw access.denial
-  }
-
-  private func authorizeImpersonation(_ asked: UserInfo, by user: UserInfo) throws(APIStatus) {
-    func require(_ group: String, _ resource: String, _ name: String, namespace: String = "")
-      throws(APIStatus)
-    {
-      var access = AccessAttributes(
-        user: user, verb: "impersonate", group: group, resource: resource,
-        namespace: namespace, name: name)
-      if resource == "userextras", let slash = name.firstIndex(of: "/") {
-        access.subresource = String(name[..<slash])
-        access.name = String(name[name.index(after: slash)...])
-      }
-      if !authorizer.allows(access) { throw access.denial }
-    }
-    let parts = asked.name.split(separator: ":", omittingEmptySubsequences: false)
-    if parts.count == 4, asked.name.hasPrefix("system:serviceaccount:") {
-      try require("", "serviceaccounts", String(parts[3]), namespace: String(parts[2]))
-    } else {
-      try require("", "users", asked.name)
-    }
-    let implied: Set<String> =
-      parts.count == 4 && asked.name.hasPrefix("system:serviceaccount:")
-      ? ["system:authenticated", "system:serviceaccounts", "system:serviceaccounts:\(parts[2])"]
-      : ["system:authenticated", "system:unauthenticated"]
-    for group in asked.groups where !implied.contains(group) {
-      try require("", "groups", group)
-    }
-    if !asked.uid.isEmpty { try require("authentication.k8s.io", "uids", asked.uid) }
-    for (key, values) in asked.extra {
-      for value in values {
-        try require("authentication.k8s.io", "userextras", "\(key)/\(value)")
-      }
-    }
+    throw access.denial(authorizer.decide(access).reason)
   }
 
   /// What a request says about itself, for the registry and the log.

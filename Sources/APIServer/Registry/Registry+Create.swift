@@ -40,6 +40,7 @@ extension Registry {
     isApply: Bool
   ) async throws(APIStatus) -> StoredObject {
     var object = object
+    let guardCompare = try await namespaceGuard(info, namespace: namespace, name: object.name)
     let sent = object.at("metadata", "managedFields")
     prepareMetadataForCreate(&object, info)
     let managedFields = isApply ? sent : managedFieldsOfCreation(object, sent: sent, info, context)
@@ -49,19 +50,24 @@ extension Registry {
     finishCreate(&object, info)
     try await admitCreate(&object, info, context)
     object.set(managedFields, at: "metadata", "managedFields")
-    let errors = Validation.create(object, resource: info)
+    var errors = Validation.create(object, resource: info)
+    if info.resource == "certificatesigningrequests" {
+      errors += CertificateRequests.problems(of: object)
+    }
     if !errors.isEmpty {
       throw APIStatus.invalid(
         kind: info.kind, group: info.group, name: object.name, errors: errors)
     }
+    try await validateCreate(object, info, context)
     let key = key(info, namespace: namespace, name: object.name)
-    var compares = [Compare(key: key, revision: 0)]
-    if let guardKey = try await namespaceGuard(info, namespace: namespace, object: object) {
-      compares.append(guardKey)
-    }
     let stored = storageForm(object, info)
     var plan = WritePlan(
-      key: key, object: stored, compares: compares, mutations: [], verb: "create")
+      key: key, object: stored, compares: [Compare(key: key, revision: 0)], mutations: [],
+      verb: "create", guardCompare: guardCompare,
+      quotaDemand: quotaDemand(object, old: nil, info, subresource: ""))
+    if info.group.isEmpty, info.resource == "resourcequotas" {
+      plan.mutations.append(NamespaceGuard.touch(object.namespace))
+    }
     return try served(
       try await commitWithAllocations(&plan, info, old: nil, context), info)
   }
@@ -74,6 +80,10 @@ extension Registry {
     var mutations: [Mutation]
     var verb: String
     var subresource = ""
+    /// Holds while the namespace is as it was when the write was admitted.
+    var guardCompare: Compare?
+    /// What quotas are asked for.
+    var quotaDemand: QuotaCheck.Demand?
   }
 
   /// Commits a plan, giving out cluster IPs and node ports with it; another address is tried
@@ -81,15 +91,29 @@ extension Registry {
   func commitWithAllocations(
     _ plan: inout WritePlan, _ info: ResourceInfo, old: JSONValue?, _ context: RequestContext
   ) async throws(APIStatus) -> StoredObject {
-    for _ in 0..<32 {
+    guard !context.dryRun, let namespace = plan.quotaDemand?.new.namespace,
+      !quotas(namespace: namespace).isEmpty
+    else { return try await commitInTurn(&plan, info, old: old, context) }
+    var counted = plan
+    return try await queues.run(namespace) { () async throws(APIStatus) -> StoredObject in
+      try await self.commitInTurn(&counted, info, old: old, context)
+    }
+  }
+
+  private func commitInTurn(
+    _ plan: inout WritePlan, _ info: ResourceInfo, old: JSONValue?, _ context: RequestContext
+  ) async throws(APIStatus) -> StoredObject {
+    for _ in 0..<64 {
       var attempt = plan
+      if let guardCompare = plan.guardCompare { attempt.compares.append(guardCompare) }
+      if let demand = plan.quotaDemand { try count(demand, in: &attempt, info) }
       if info.isServices {
         try allocate(&attempt, old: old, dryRun: context.dryRun)
       }
       let encoded = ObjectCodec.encode(attempt.object)
       if context.dryRun {
         // Nothing is written, but a name that is taken must still be noticed.
-        for compare in attempt.compares {
+        for compare in attempt.compares where compare.key == attempt.key {
           let actual = store.current().get(compare.key)?.modRevision ?? 0
           if actual != compare.revision {
             throw conflict(info, plan: attempt, key: compare.key, actual: actual)
@@ -117,8 +141,22 @@ extension Registry {
           }
           continue
         }
+        if key != plan.key, NamespaceGuard.owns(key) || Self.isQuota(key) {
+          // The namespace's rules changed meanwhile, or another write was counted first.
+          try await barrier()
+          if plan.guardCompare != nil {
+            plan.guardCompare = try await namespaceGuard(
+              info, namespace: plan.object.namespace, name: plan.object.name)
+          }
+          continue
+        }
         throw conflict(info, plan: attempt, key: key, actual: actual)
       }
+    }
+    if plan.quotaDemand != nil, !info.isServices {
+      throw .conflict(
+        GroupVersionResource(resource: "resourcequotas"), name: plan.object.namespace,
+        APIStatus.modified)
     }
     throw .internalError("no free address was found, others were always faster")
   }
@@ -147,6 +185,38 @@ extension Registry {
     }
     // The namespace changed or went away meanwhile.
     return .conflict(resource, name: name, APIStatus.modified)
+  }
+
+  /// Creates objects in one transaction, e.g. those that every cluster has. Nothing but their
+  /// metadata and defaults is added, and all or none are made.
+  func createAll(
+    _ objects: [(info: ResourceInfo, object: JSONValue)], context: RequestContext
+  ) async throws(APIStatus) {
+    var compares: [Compare] = []
+    var mutations: [Mutation] = []
+    for (info, object) in objects {
+      var object = object
+      prepareMetadataForCreate(&object, info)
+      let managedFields = managedFieldsOfCreation(object, sent: nil, info, context)
+      prepareForCreate(&object, info)
+      Defaulting.apply(to: &object, resource: info)
+      object.set(managedFields, at: "metadata", "managedFields")
+      let errors = Validation.create(object, resource: info)
+      if !errors.isEmpty {
+        throw APIStatus.invalid(
+          kind: info.kind, group: info.group, name: object.name, errors: errors)
+      }
+      let key = key(info, namespace: object.namespace, name: object.name)
+      let encoded = ObjectCodec.encode(storageForm(object, info))
+      compares.append(Compare(key: key, revision: 0))
+      mutations.append(
+        .put(key: key, value: encoded.bytes, revisionOffset: encoded.revisionOffset))
+    }
+    let result = try await commit(
+      transaction(compares: compares, mutations: mutations, context: context, verb: "create"))
+    if case .conflict(let key, _) = result {
+      throw .conflict(.namespaces, name: key.description, APIStatus.modified)
+    }
   }
 
   // MARK: Checks and preparation

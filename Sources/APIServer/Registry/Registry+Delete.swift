@@ -72,9 +72,7 @@ extension Registry {
   ) async throws(APIStatus) -> DeletionResult {
     let old = try ObjectCodec.parse(entry.value, key: entry.key)
     try checkPreconditions(options, old, info)
-    if info.isNamespaces, ["default", "kube-system", "kube-public"].contains(old.name) {
-      throw .forbidden(info.gvr, name: old.name, "this namespace may not be deleted")
-    }
+    try validateDelete(old, info, context)
     var new = old
     var finalizers = old.finalizers.filter {
       $0 != Self.orphanFinalizer && $0 != Self.foregroundFinalizer
@@ -119,8 +117,8 @@ extension Registry {
       }
       var plan = WritePlan(
         key: entry.key, object: new,
-        compares: [Compare(key: entry.key, revision: entry.modRevision)], mutations: [],
-        verb: "delete")
+        compares: [Compare(key: entry.key, revision: entry.modRevision)],
+        mutations: info.isNamespaces ? [NamespaceGuard.touch(old.name)] : [], verb: "delete")
       let stored = try await commitWithAllocations(&plan, info, old: old, context)
       return DeletionResult(isGone: false, object: try served(stored, info))
     }
@@ -178,6 +176,9 @@ extension Registry {
       revision: entry.modRevision)
     guard !context.dryRun else { return try served(last, info) }
     var mutations: [Mutation] = [.delete(key: entry.key)]
+    if info.isNamespaces, store.current().get(NamespaceGuard.key(old.name)) != nil {
+      mutations.append(.delete(key: NamespaceGuard.key(old.name)))
+    }
     if info.isServices {
       mutations += Allocations.keys(of: old).filter { store.current().get($0) != nil }
         .map { .delete(key: $0) }

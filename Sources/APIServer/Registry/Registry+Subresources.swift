@@ -226,6 +226,8 @@ extension Registry {
     }
     let info = try resource(.pods)
     let pod = try await get(info, namespace: namespace, name: name).value()
+    try checkNodeRestriction(
+      .create, pod, old: pod, info, subresource: "eviction", context)
     let isFinished = ["Succeeded", "Failed", "Pending"].contains(
       pod.at("status", "phase")?.stringValue ?? "")
     var context = context

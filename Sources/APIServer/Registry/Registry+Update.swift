@@ -113,7 +113,8 @@ extension Registry {
         var plan = WritePlan(
           key: key, object: storageForm(new, info),
           compares: [Compare(key: key, revision: entry.modRevision)], mutations: [], verb: verb,
-          subresource: subresource)
+          subresource: subresource,
+          quotaDemand: quotaDemand(new, old: old, info, subresource: subresource))
         let result = try await commitWithAllocations(&plan, info, old: stored, context)
         return try served(result, info)
       } catch {
@@ -147,6 +148,7 @@ extension Registry {
     if !errors.isEmpty {
       throw APIStatus.invalid(kind: info.kind, group: info.group, name: name, errors: errors)
     }
+    try await validateUpdate(new, old: old, info, subresource: subresource, context)
     return new
   }
 
@@ -177,6 +179,9 @@ extension Registry {
           + "UID in object meta: \(old.uid)")
     }
     switch subresource {
+    case _ where info.resource == "certificatesigningrequests":
+      CertificateRequests.prepareUpdate(
+        &new, old: old, subresource: subresource, now: WallClock.now())
     case "":
       if info.subresource("status") != nil { new["status"] = old["status"] }
       if info.isNamespaces { new.set(old.at("spec", "finalizers"), at: "spec", "finalizers") }

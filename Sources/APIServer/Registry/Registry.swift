@@ -19,12 +19,24 @@ public final class Registry: Sendable {
   let batches = SharedBatches()
   let snapshots = SnapshotCache()
   let clock: @Sendable () -> UInt64
+  /// Whom admission asks what callers may do; nil: they may do everything.
+  let access: Authorizer?
+  let queues = NamespaceQueues()
 
-  public init(
+  public convenience init(
     store: any EventStore, configuration: RegistryConfiguration, loops: any EventLoopGroup,
     logger: Logger
   ) {
+    self.init(
+      store: store, configuration: configuration, loops: loops, access: nil, logger: logger)
+  }
+
+  init(
+    store: any EventStore, configuration: RegistryConfiguration, loops: any EventLoopGroup,
+    access: Authorizer?, logger: Logger
+  ) {
     self.store = store
+    self.access = access
     self.configuration = configuration
     self.loops = loops
     self.logger = logger

@@ -53,6 +53,7 @@ public enum Validation {
     "rbac.authorization.k8s.io/ClusterRole": { $0.role() },
     "rbac.authorization.k8s.io/RoleBinding": { $0.roleBinding() },
     "rbac.authorization.k8s.io/ClusterRoleBinding": { $0.roleBinding() },
+    "certificates.k8s.io/CertificateSigningRequest": { $0.certificateSigningRequest() },
     "/Event": { $0.event() }, "events.k8s.io/Event": { $0.event() },
   ]
 
@@ -71,6 +72,9 @@ public enum Validation {
     "apps/DaemonSet": { $0.immutable("spec.selector", $1.at("spec", "selector")) },
     "apps/StatefulSet": { $0.statefulSetUpdate($1) }, "batch/Job": { $0.jobUpdate($1) },
     "discovery.k8s.io/EndpointSlice": { $0.immutable("addressType", $1["addressType"]) },
+    "certificates.k8s.io/CertificateSigningRequest": {
+      $0.certificateSigningRequestUpdate($1, subresource: "")
+    },
     "rbac.authorization.k8s.io/RoleBinding": { $0.roleReferenceUpdate($1) },
     "rbac.authorization.k8s.io/ClusterRoleBinding": { $0.roleReferenceUpdate($1) },
   ]
@@ -80,6 +84,14 @@ public enum Validation {
     "/Pod/ephemeralcontainers": { $0.ephemeralContainers($1) },
     "/Pod/resize": { $0.resize($1) },
     "/Pod/status": { checker, _ in checker.podStatus() },
+    "certificates.k8s.io/CertificateSigningRequest/approval": {
+      $0.certificateSigningRequest()
+      $0.certificateSigningRequestUpdate($1, subresource: "approval")
+    },
+    "certificates.k8s.io/CertificateSigningRequest/status": {
+      $0.certificateSigningRequest()
+      $0.certificateSigningRequestUpdate($1, subresource: "status")
+    },
   ]
 
   /// By group and kind: checks of a status that is written.

@@ -49,19 +49,7 @@ struct Bootstrap: Sendable {
         .namespaces, namespace: nil,
         ["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": .string(name)]])
     }
-    for object in BootstrapPolicy.objects {
-      let isRole = object["kind"]?.stringValue == "ClusterRole"
-      let isNamespaced = !object.namespace.isEmpty
-      let resource =
-        switch object["kind"]?.stringValue {
-        case "Role": "roles"
-        case "RoleBinding": "rolebindings"
-        default: isRole ? "clusterroles" : "clusterrolebindings"
-        }
-      try await make(
-        GroupVersionResource(group: "rbac.authorization.k8s.io", resource: resource),
-        namespace: isNamespaced ? object.namespace : nil, object)
-    }
+    try await makePolicy()
     for (name, value, description) in [
       (
         "system-cluster-critical", 2_000_000_000,
@@ -83,6 +71,35 @@ struct Bootstrap: Sendable {
         ])
     }
     try await make(.services, namespace: "default", kubernetesService)
+  }
+
+  /// Makes roles and bindings that are missing, all at once, and mends those that lost something.
+  private func makePolicy() async throws(APIStatus) {
+    var missing: [(info: ResourceInfo, object: JSONValue)] = []
+    for object in BootstrapPolicy.objects {
+      let kind = object["kind"]?.stringValue ?? ""
+      let info = try registry.resource(
+        GroupVersionResource(group: Authorizer.group, resource: kind.lowercased() + "s"))
+      let namespace = info.namespaced ? object.namespace : nil
+      let key = registry.key(info, namespace: namespace, name: object.name)
+      guard let entry = registry.store.current().get(key) else {
+        missing.append((info, object))
+        continue
+      }
+      let present = try ObjectCodec.parse(entry.value, key: key)
+      switch BootstrapReconciliation.change(of: present, to: object) {
+      case .none: continue
+      case .update(let mended):
+        _ = try await registry.update(
+          info, namespace: namespace, name: object.name, object: mended, context: Self.context)
+      case .replace:
+        // What a binding binds can't be changed.
+        _ = try await registry.delete(
+          info, namespace: namespace, name: object.name, context: Self.context)
+        missing.append((info, object))
+      }
+    }
+    if !missing.isEmpty { try await registry.createAll(missing, context: Self.context) }
   }
 
   private func make(_ name: GroupVersionResource, namespace: String?, _ object: JSONValue)

@@ -1,0 +1,20 @@
+/// The admission plugins of this server, by upstream's names. Each can be switched off.
+enum AdmissionPlugin {
+  static let certificateApproval = "CertificateApproval"
+  static let certificateSigning = "CertificateSigning"
+  static let certificateSubjectRestriction = "CertificateSubjectRestriction"
+  static let defaultIngressClass = "DefaultIngressClass"
+  static let defaultStorageClass = "DefaultStorageClass"
+  static let defaultTolerationSeconds = "DefaultTolerationSeconds"
+  static let limitRanger = "LimitRanger"
+  static let namespaceLifecycle = "NamespaceLifecycle"
+  static let nodeRestriction = "NodeRestriction"
+  static let persistentVolumeClaimResize = "PersistentVolumeClaimResize"
+  static let podSecurity = "PodSecurity"
+  static let priority = "Priority"
+  static let resourceQuota = "ResourceQuota"
+  static let runtimeClass = "RuntimeClass"
+  static let serviceAccount = "ServiceAccount"
+  static let storageObjectInUseProtection = "StorageObjectInUseProtection"
+  static let taintNodesByCondition = "TaintNodesByCondition"
+}
