@@ -39,6 +39,8 @@ let package = Package(
       name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
 
+    .systemLibrary(name: "CMalloc"),
+
     // Leaves: neither NIO nor Foundation.
     .target(name: "JSONDocument"),
     .target(name: "Raft"),
@@ -50,7 +52,8 @@ let package = Package(
     .target(
       name: "EventStore",
       dependencies: [
-        "Raft", "Keyspace", "EventLog", "CSQLite", "CLZ4", nio, nioPosix, nioSSL, x509, logging,
+        "Raft", "Keyspace", "EventLog", "CSQLite", "CLZ4", "CMalloc", nio, nioPosix, nioSSL, x509,
+        logging,
       ]),
 
     // The API.

@@ -62,6 +62,7 @@ final class ProjectionWriter: @unchecked Sendable {
   private var nextPrune: UInt64 = 0
   private var floor: Revision = 0
   private var nextSync: UInt64 = 0
+  private var freeMemory = FreeMemory()
   private let isStopping = NIOLockedValueBox(false)
 
   init(
@@ -182,7 +183,8 @@ final class ProjectionWriter: @unchecked Sendable {
   // MARK: The thread
 
   private func run() {
-    while let first = mailbox.takeAll(untilNanoseconds: nextPrune) {
+    while let first = mailbox.takeAll(untilNanoseconds: freeMemory.due(before: nextPrune)) {
+      if first.isEmpty { freeMemory.giveBack() }
       var work = first
       if !isStopping.withLockedValue({ $0 }), Self.canWait(first) {
         mailbox.gather(count: Self.gatherPosts, nanoseconds: Self.gatherNanoseconds)
@@ -219,7 +221,9 @@ final class ProjectionWriter: @unchecked Sendable {
     let batch = entries.map(AppliedBatch.init)
     let count = entries.count
     let bytes = entries.reduce(0) { $0 + $1.bytes }
-    entries.removeAll(keepingCapacity: true)
+    freeMemory.wasUsed(bytes: bytes)
+    // A burst's room is not kept: the next batch may be far away.
+    entries = []
     defer {
       monitor.withLock {
         waiting -= count

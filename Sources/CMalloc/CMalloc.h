@@ -1,0 +1,3 @@
+// What the C library's allocator offers beyond the C standard.
+#pragma once
+#include <malloc.h>
