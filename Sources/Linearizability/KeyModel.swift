@@ -31,9 +31,15 @@ public struct KeyModel: SequentialModel {
 
   /// Of the values that anybody has seen.
   public var revisions: [Int: UInt64]
+  /// Values that were deleted rather than replaced, where watches have seen all that happened:
+  /// then a write of unknown outcome whose value nobody saw was none. `nil`: that is not known.
+  public var deleted: Set<Int>?
   public var initial: State { State(value: nil, newest: 0) }
 
-  public init(revisions: [Int: UInt64]) { self.revisions = revisions }
+  public init(revisions: [Int: UInt64], deleted: Set<Int>? = nil) {
+    self.revisions = revisions
+    self.deleted = deleted
+  }
 
   public func step(_ state: State, _ input: Input, _ output: Output?) -> State? {
     switch (input, output) {
@@ -49,7 +55,9 @@ public struct KeyModel: SequentialModel {
       return state.value != nil && !holds(state, revision) ? state : nil
     case (.update, .notFound), (.delete, .notFound): return state.value == nil ? state : nil
     case (.delete(let revision), .done), (.delete(let revision), nil):
-      guard state.value != nil, revision.map({ holds(state, $0) }) ?? true else { return nil }
+      guard let value = state.value, revision.map({ holds(state, $0) }) ?? true,
+        deleted?.contains(value) ?? true
+      else { return nil }
       return State(value: nil, newest: state.newest)
     default: return nil
     }
@@ -62,6 +70,7 @@ public struct KeyModel: SequentialModel {
   /// Revisions only grow.
   private func written(_ value: Int, _ output: Output?, after state: State) -> State? {
     let known = revisions[value]
+    if deleted != nil, known == nil { return nil }
     if case .done(let told?) = output, told != known { return nil }
     if let known, known <= state.newest { return nil }
     return State(value: value, newest: known ?? state.newest)

@@ -4,7 +4,7 @@
 /// The search of Wing and Gong ("Testing and verifying concurrent objects", 1993) with Lowe's
 /// pruning ("Testing for linearizability", 2017): what was tried once, as the set of operations that
 /// took effect and the state they led to, is not tried again. Operations of unknown outcome may be
-/// left out.
+/// left out, and are tried only where no other can come next.
 public struct LinearizabilityChecker<Model: SequentialModel>: Sendable {
   public typealias Operation = Linearizability.Operation<Model.Input, Model.Output>
 
@@ -52,12 +52,14 @@ public struct LinearizabilityChecker<Model: SequentialModel>: Sendable {
     var state: Model.State
   }
 
-  /// Calls and returns stand in a list in the order of their times; an operation that has taken
-  /// effect is taken out. Node 0 is the list's head; `2 * i + 1` is the call of operation `i` and
-  /// `2 * i + 2` its return.
+  /// Calls and returns of operations that returned stand in a list in the order of their times; an
+  /// operation that has taken effect is taken out. Node 0 is the list's head; `2 * i + 1` is the call
+  /// of operation `i` and `2 * i + 2` its return.
   private struct Search {
     let history: [Operation]
     let model: Model
+    /// Operations of unknown outcome, in the order of their calls.
+    let open: [Int]
     var next: [Int]
     var previous: [Int]
     var state: Model.State
@@ -79,11 +81,12 @@ public struct LinearizabilityChecker<Model: SequentialModel>: Sendable {
       // At the same time, calls first: then the operations overlap, which excuses more.
       var nodes: [(time: Int64, isReturn: Bool, node: Int)] = []
       for (position, operation) in history.enumerated() {
+        guard let returned = operation.returned else { continue }
         nodes.append((operation.called, false, 2 * position + 1))
-        if let returned = operation.returned {
-          nodes.append((max(returned, operation.called), true, 2 * position + 2))
-        }
+        nodes.append((max(returned, operation.called), true, 2 * position + 2))
       }
+      open = history.indices.filter { history[$0].returned == nil }
+        .sorted { (history[$0].called, $0) < (history[$1].called, $1) }
       nodes.sort {
         ($0.time, $0.isReturn ? 1 : 0, $0.node) < ($1.time, $1.isReturn ? 1 : 0, $1.node)
       }
@@ -99,45 +102,77 @@ public struct LinearizabilityChecker<Model: SequentialModel>: Sendable {
 
     mutating func run(maximumSteps: Int) -> Verdict {
       var steps = 0
+      // Who may come next: first those whose call stands before the first return that is left in
+      // the list, then those of unknown outcome that were called before it.
       var node = next[0]
+      var candidate = 0
       while missing > 0 {
-        // A return that is still in the list ends the search for what may come first.
-        guard node >= 0, !node.isMultiple(of: 2) else {
-          if node >= 0, order.count >= longest.count {
+        let operation: Int
+        if node >= 0, !node.isMultiple(of: 2) {
+          operation = node / 2
+          node = next[node]
+        } else if candidate < open.count, isCalled(open[candidate], before: node) {
+          operation = open[candidate]
+          candidate += 1
+        } else {
+          if order.count >= longest.count {
             longest = order.map(\.operation)
-            stuckAt = node / 2 - 1
+            stuckAt = max(0, node / 2 - 1)
           }
           guard let last = order.popLast() else {
             return .violated(explained: longest, unexplained: stuckAt)
           }
           state = last.before
           restore(last.operation)
-          node = next[2 * last.operation + 1]
+          if history[last.operation].returned != nil {
+            node = next[2 * last.operation + 1]
+            candidate = 0
+          } else {
+            node = firstReturn
+            candidate = (open.firstIndex(of: last.operation) ?? open.count) + 1
+          }
           continue
         }
-        let operation = node / 2
+        guard !isApplied(operation) else { continue }
         steps += 1
         if steps > maximumSteps { return .undecided }
         let asked = history[operation]
-        if let after = model.step(state, asked.input, asked.returned == nil ? nil : asked.output) {
-          applied[operation / 64] |= 1 << UInt64(operation % 64)
-          if seen.insert(Configuration(applied: applied, state: after)).inserted {
-            order.append((operation, state))
-            state = after
-            takeOut(operation)
-            node = next[0]
-            continue
-          }
+        let output = asked.returned == nil ? nil : asked.output
+        guard let after = model.step(state, asked.input, output) else { continue }
+        applied[operation / 64] |= 1 << UInt64(operation % 64)
+        guard seen.insert(Configuration(applied: applied, state: after)).inserted else {
           applied[operation / 64] &= ~(1 << UInt64(operation % 64))
+          continue
         }
-        node = next[node]
+        order.append((operation, state))
+        state = after
+        takeOut(operation)
+        node = next[0]
+        candidate = 0
       }
       return .linearizable
     }
 
+    private func isApplied(_ operation: Int) -> Bool {
+      applied[operation / 64] & 1 << UInt64(operation % 64) != 0
+    }
+
+    /// A return that is still in the list ends the search for what may come first.
+    private var firstReturn: Int {
+      var node = next[0]
+      while node >= 0, !node.isMultiple(of: 2) { node = next[node] }
+      return node
+    }
+
+    private func isCalled(_ operation: Int, before node: Int) -> Bool {
+      guard node > 0 else { return true }
+      let other = history[node / 2 - 1]
+      return history[operation].called <= max(other.returned ?? .max, other.called)
+    }
+
     private mutating func takeOut(_ operation: Int) {
-      unlink(2 * operation + 1)
       guard history[operation].returned != nil else { return }
+      unlink(2 * operation + 1)
       unlink(2 * operation + 2)
       missing -= 1
     }
@@ -145,11 +180,10 @@ public struct LinearizabilityChecker<Model: SequentialModel>: Sendable {
     /// In the opposite order of `takeOut`, so that neighbours are what they were.
     private mutating func restore(_ operation: Int) {
       applied[operation / 64] &= ~(1 << UInt64(operation % 64))
-      if history[operation].returned != nil {
-        link(2 * operation + 2)
-        missing += 1
-      }
+      guard history[operation].returned != nil else { return }
+      link(2 * operation + 2)
       link(2 * operation + 1)
+      missing += 1
     }
 
     private mutating func unlink(_ node: Int) {

@@ -88,6 +88,29 @@ import Testing
         ]))
   }
 
+  /// Where watches have seen everything, what nobody saw did not happen.
+  @Test func watchesDecideUnknownOutcomes() {
+    func isLinearizable(_ history: [KeyModel.Operation], deleted: Set<Int>) -> Bool {
+      let (revisions, _) = KeyModel.revisions(in: history)
+      let model = KeyModel(revisions: revisions, deleted: deleted)
+      return LinearizabilityChecker(model: model).check(history) == .linearizable
+    }
+    let created = Self.operation(.create(value: 1), .done(revision: 5), 0, 1)
+    let history = [
+      created, Self.operation(.delete(revision: nil), nil, 2, nil),
+      Self.operation(.get, .notFound, 3, 4),
+    ]
+    #expect(isLinearizable(history, deleted: [1]))
+    #expect(!isLinearizable(history, deleted: []))
+    // The create that was not answered would explain the refusal, but nobody saw it.
+    let refused = [
+      Self.operation(.create(value: 1), nil, 0, nil),
+      Self.operation(.create(value: 2), .alreadyExists, 1, 2),
+    ]
+    #expect(!isLinearizable(refused, deleted: []))
+    #expect(self.isLinearizable(refused))
+  }
+
   @Test func aRevisionBelongsToOneValue() {
     let history = [
       Self.operation(.get, .found(value: 1, revision: 5), 0, 1),

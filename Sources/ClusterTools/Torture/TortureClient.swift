@@ -29,9 +29,9 @@ struct TortureClient: Sendable {
   mutating func run(until end: Int64) async {
     while record.now < end, !Task.isCancelled {
       let answered = await act()
-      // Whoever is not answered goes elsewhere, mostly.
-      if !answered, random.next(below: 100) < 70 { server = random.pick(TortureServers.ids) }
-      let pause = answered ? random.next(below: 12) : 20
+      // Whoever is not answered goes elsewhere, mostly; others now and then.
+      if random.next(below: 100) < (answered ? 8 : 70) { server = random.pick(TortureServers.ids) }
+      let pause = answered ? random.next(below: 12) : 50 + random.next(below: 100)
       try? await Task.sleep(for: .milliseconds(pause))
     }
   }

@@ -243,7 +243,11 @@ public struct TortureRun: Sendable {
     let (revisions, contradictions) = KeyModel.revisions(
       in: operations.map(\.operation), seen: seen)
     outcome.violations += contradictions.prefix(20)
-    let checker = LinearizabilityChecker(model: KeyModel(revisions: revisions))
+    // The watches are checked to have seen everything, against each other and against the writes.
+    let deleted = streams.filter { $0.selects == nil }.flatMap(\.events)
+      .filter { $0.kind == .deleted }.map(\.value)
+    let checker = LinearizabilityChecker(
+      model: KeyModel(revisions: revisions, deleted: Set(deleted)))
     for (key, entries) in Dictionary(grouping: operations, by: \.key).sorted(by: { $0.key < $1.key }
     ) {
       let history = entries.map(\.operation)
