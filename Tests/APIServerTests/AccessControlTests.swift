@@ -140,27 +140,27 @@ import Testing
     }
   }
 
+  private func tokenSecret(_ id: String, expiration: String) -> JSONValue {
+    func encoded(_ text: String) -> JSONValue { .string(Base64.encode(Array(text.utf8))) }
+    return [
+      "apiVersion": "v1", "kind": "Secret", "type": "bootstrap.kubernetes.io/token",
+      "metadata": ["name": .string("bootstrap-token-\(id)")],
+      "data": [
+        "token-id": encoded(id), "token-secret": encoded("0123456789abcdef"),
+        "usage-bootstrap-authentication": encoded("true"),
+        "expiration": encoded(expiration),
+      ],
+    ]
+  }
+
   @Test func aBootstrapTokenJoinsAndExpires() async throws {
     try await TestServer.run { server in
-      func encoded(_ text: String) -> JSONValue { .string(Base64.encode(Array(text.utf8))) }
-      func secret(_ id: String, expiration: String) -> JSONValue {
-        [
-          "apiVersion": "v1", "kind": "Secret", "type": "bootstrap.kubernetes.io/token",
-          "metadata": ["name": .string("bootstrap-token-\(id)")],
-          "data": [
-            "token-id": encoded(id), "token-secret": encoded("0123456789abcdef"),
-            "usage-bootstrap-authentication": encoded("true"),
-            "expiration": encoded(expiration),
-          ],
-        ]
-      }
       let path = "/api/v1/namespaces/kube-system/secrets"
-      for (id, time) in [
-        ("abcdef", "2099-01-01T00:00:00Z"), ("fedcba", "2001-01-01T00:00:00Z"),
-      ] {
-        #expect(
-          try await server.admin.send(.POST, path, secret(id, expiration: time)).status == 201)
-      }
+      let good = tokenSecret("abcdef", expiration: "2099-01-01T00:00:00Z")
+      let made = try await server.admin.send(.POST, path, good)
+      #expect(made.status == 201)
+      let old = tokenSecret("fedcba", expiration: "2001-01-01T00:00:00Z")
+      #expect(try await server.admin.send(.POST, path, old).status == 201)
       let joining = server.nobody.with("Authorization", "Bearer abcdef.0123456789abcdef")
       let requests = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
       #expect(try await joining.get(requests).status == 200)
