@@ -69,7 +69,7 @@ public struct APIServerConfiguration: Sendable {
   public init(
     addresses: [Address], certificatePath: String, keyPath: String, clientCAPath: String,
     serviceAccountKeyPath: String,
-    serviceAccountIssuer: String = "https://kubernetes.default.svc.cluster.local",
+    serviceAccountIssuer: String = "https://kubernetes.default.svc",
     advertiseAddress: String = "", advertisePort: Int = 0, serviceRange: String = "10.96.0.0/16",
     nodePorts: ClosedRange<Int> = 30000...32767, kubeletClientCertificatePath: String = "",
     kubeletClientKeyPath: String = "", kubeletCAPath: String = "",

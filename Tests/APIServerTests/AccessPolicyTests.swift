@@ -192,11 +192,11 @@ import Testing
     #expect(Set(roles.map(\.name)).count == roles.count)
     for binding in objects where binding["roleRef"] != nil {
       let reference = AccessPolicy.role(of: binding)
-      #expect(
-        objects.contains {
-          $0["kind"]?.stringValue == reference.kind && $0.name == reference.name
-            && $0.namespace == reference.namespace
-        }, "\(binding.name)")
+      let isThere = objects.contains {
+        $0["kind"]?.stringValue == reference.kind && $0.name == reference.name
+          && $0.namespace == reference.namespace
+      }
+      #expect(isThere, "\(binding.name)")
     }
     let admin = PolicyRule.rules(of: find("ClusterRole", "admin") ?? .null)
     let view = PolicyRule.rules(of: find("ClusterRole", "system:aggregate-to-view") ?? .null)

@@ -205,42 +205,49 @@ import Testing
     }
   }
 
+  private func signingRequest(_ name: String, _ pem: String, signer: String) -> JSONValue {
+    [
+      "apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest",
+      "metadata": ["name": .string(name)],
+      "spec": [
+        "request": .string(Base64.encode(Array(pem.utf8))), "signerName": .string(signer),
+        "usages": ["client auth"],
+      ],
+    ]
+  }
+
+  private func approve(_ client: TestClient, _ conditions: JSONValue) async throws
+    -> TestResponse
+  {
+    try await client.send(
+      .PATCH, "/apis/certificates.k8s.io/v1/certificatesigningrequests/a/approval",
+      ["status": ["conditions": conditions]], contentType: "application/merge-patch+json")
+  }
+
   @Test func conditionsOfSigningRequestsStay() async throws {
     try await TestServer.run { server in
       let admin = server.admin
       let path = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
       let request = try TestKeys.request(commonName: "ann", organization: "devs")
-      func object(_ name: String, _ pem: String, signer: String) -> JSONValue {
-        [
-          "apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest",
-          "metadata": ["name": .string(name)],
-          "spec": [
-            "request": .string(Base64.encode(Array(pem.utf8))), "signerName": .string(signer),
-            "usages": ["client auth"],
-          ],
-        ]
-      }
       let made = try await admin.send(
-        .POST, path, object("a", request, signer: "example.com/signer"))
+        .POST, path, signingRequest("a", request, signer: "example.com/signer"))
       #expect(made.status == 201)
       #expect(made.json.at("spec", "username") == "kubernetes-admin")
-      func approve(_ conditions: JSONValue) async throws -> TestResponse {
-        try await admin.send(
-          .PATCH, path + "/a/approval", ["status": ["conditions": conditions]],
-          contentType: "application/merge-patch+json")
-      }
-      #expect(try await approve([["type": "Approved", "status": "True"]]).status == 200)
-      #expect(try await approve([]).status == 422)
+      #expect(try await approve(admin, [["type": "Approved", "status": "True"]]).status == 200)
+      #expect(try await approve(admin, []).status == 422)
       #expect(
-        try await approve([
-          ["type": "Approved", "status": "True"], ["type": "Denied", "status": "True"],
-        ]).status == 422)
+        try await approve(
+          admin,
+          [
+            ["type": "Approved", "status": "True"], ["type": "Denied", "status": "True"],
+          ]
+        ).status == 422)
       let masters = try TestKeys.request(commonName: "x", organization: "system:masters")
       let refused = try await admin.send(
-        .POST, path, object("m", masters, signer: "kubernetes.io/kube-apiserver-client"))
+        .POST, path, signingRequest("m", masters, signer: "kubernetes.io/kube-apiserver-client"))
       #expect(refused.status == 403)
       let junk = try await admin.send(
-        .POST, path, object("j", "junk", signer: "example.com/signer"))
+        .POST, path, signingRequest("j", "junk", signer: "example.com/signer"))
       #expect(junk.status == 422)
     }
   }

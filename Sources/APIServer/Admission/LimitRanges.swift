@@ -150,8 +150,7 @@ enum LimitRanges {
       }
       if limit > most {
         problems.append("maximum \(name) usage per \(type) is \(most), but limit is \(limit)")
-      }
-      if let request = requests[name], request > most {
+      } else if let request = requests[name], request > most {
         problems.append("maximum \(name) usage per \(type) is \(most), but request is \(request)")
       }
     }

@@ -69,18 +69,7 @@ struct ServiceAccountTokens: Sendable {
   func user(of token: String, audiences: [String] = [], reader: any KeyspaceReader)
     -> (user: UserInfo, audiences: [String])?
   {
-    let parts = token.split(separator: ".", omittingEmptySubsequences: false)
-    guard parts.count == 3, let header = Self.json(parts[0]), let claims = Self.json(parts[1]),
-      header["alg"]?.stringValue == "ES256", let raw = Base64URL.decode(String(parts[2])),
-      let signature = try? P256.Signing.ECDSASignature(rawRepresentation: Data(raw)),
-      claims["iss"]?.stringValue == issuer
-    else { return nil }
-    let signed = Data("\(parts[0]).\(parts[1])".utf8)
-    guard
-      keys.verifying(id: header["kid"]?.stringValue).contains(where: {
-        $0.publicKey.isValidSignature(signature, for: signed)
-      })
-    else { return nil }
+    guard let claims = verifiedClaims(of: token) else { return nil }
     let now = WallClock.seconds()
     guard let expires = claims["exp"]?.intValue, now < expires,
       now >= (claims["nbf"]?.intValue ?? 0) - 60
@@ -117,6 +106,36 @@ struct ServiceAccountTokens: Sendable {
         "system:serviceaccounts", "system:serviceaccounts:\(namespace)", "system:authenticated",
       ], extra: extra)
     return (user, common)
+  }
+
+  /// The claims of a token that one of the keys signed for this issuer.
+  private func verifiedClaims(of token: String) -> JSONValue? {
+    let parts = token.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count == 3, let header = Self.json(parts[0]), let claims = Self.json(parts[1]),
+      header["alg"]?.stringValue == "ES256", let raw = Base64URL.decode(String(parts[2])),
+      let signature = try? P256.Signing.ECDSASignature(rawRepresentation: Data(raw)),
+      claims["iss"]?.stringValue == issuer
+    else { return nil }
+    let signed = Data("\(parts[0]).\(parts[1])".utf8)
+    guard
+      keys.verifying(id: header["kid"]?.stringValue).contains(where: {
+        $0.publicKey.isValidSignature(signature, for: signed)
+      })
+    else { return nil }
+    return claims
+  }
+
+  /// Why a token that was signed here is no longer good, as far as it can be told; `nil` for one
+  /// that was never good.
+  func reason(toRefuse token: String, reader: any KeyspaceReader) -> String? {
+    guard let facts = verifiedClaims(of: token)?["kubernetes.io"],
+      let namespace = facts["namespace"]?.stringValue,
+      let name = facts.at("serviceaccount", "name")?.stringValue
+    else { return nil }
+    if Self.uid("serviceaccounts", namespace, name, reader) == nil {
+      return "serviceaccounts \"\(name)\" not found"
+    }
+    return nil
   }
 
   private static func json(_ part: Substring) -> JSONValue? {

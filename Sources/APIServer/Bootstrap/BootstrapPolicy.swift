@@ -83,8 +83,8 @@ enum BootstrapPolicy {
       "system:service-account-issuer-discovery", "system:service-account-issuer-discovery",
       [.group("system:serviceaccounts")]
     ),
-    // A node's agent is its service proxy too.
-    ("taffrail:node-proxier", "system:node-proxier", [.group(NodeIdentity.group)]),
+    // A node's agent is its service proxy too, but sees no other nodes.
+    ("taffrail:node-proxier", "taffrail:node-proxier", [.group(NodeIdentity.group)]),
     // What kubelets join with: a bootstrap token, later the certificate they got.
     (
       "taffrail:node-bootstrapper", "system:node-bootstrapper", [.group("system:bootstrappers")]

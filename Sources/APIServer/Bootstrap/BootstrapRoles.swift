@@ -148,6 +148,10 @@ enum BootstrapRoles {
     events
     list watch | networking.k8s.io | servicecidrs
     list watch | discovery.k8s.io | endpointslices
+    role taffrail:node-proxier
+    list watch | core | endpoints services
+    list watch | networking.k8s.io | servicecidrs
+    list watch | discovery.k8s.io | endpointslices
     role system:kube-scheduler
     events
     create | coordination.k8s.io | leases

@@ -12,7 +12,11 @@ extension RequestDispatcher {
     let container = try containerName(query["container"] ?? "", pod)
     let nodeName = pod.at("spec", "nodeName")?.stringValue ?? ""
     // Nothing runs yet: there is no output.
-    guard !nodeName.isEmpty else { return APIResponse(text: "") }
+    guard !nodeName.isEmpty else {
+      var response = APIResponse(status: .noContent, bytes: [])
+      response.headers.remove(name: "Content-Type")
+      return response
+    }
     let nodes = try registry.resource(.nodes)
     let node = try await registry.get(nodes, namespace: nil, name: nodeName).value()
     let addresses = node.at("status", "addresses")?.arrayValue ?? []

@@ -115,7 +115,11 @@ extension RequestDispatcher {
           "audiences": [.string(tokens.defaultAudience)],
         ]
       }
-      return ["user": [:], "error": "invalid bearer token"]
+      var error = "invalid bearer token"
+      if let reason = tokens.reason(toRefuse: token, reader: reader) {
+        error = "[\(error), \(reason)]"
+      }
+      return ["user": [:], "error": .string(error)]
     }
     return [
       "authenticated": true, "user": Self.describe(found.user),
@@ -173,6 +177,12 @@ extension RequestDispatcher {
     return try respond(request, call, status: .created)
   }
 
+  /// A group and version as Go prints them: the core group is the empty one.
+  private static func groupVersion(_ reference: JSONValue) -> String {
+    let text = reference["apiVersion"]?.stringValue ?? ""
+    return text.contains("/") ? text : "/\(text)"
+  }
+
   private func boundObject(_ reference: JSONValue, _ call: ResourceCall) async throws(APIStatus)
     -> (ServiceAccountTokens.BoundObject, node: ServiceAccountTokens.BoundObject?)
   {
@@ -181,8 +191,7 @@ extension RequestDispatcher {
     let resources = ["Pod": "pods", "Secret": "secrets", "Node": "nodes"]
     guard let resource = resources[kind] else {
       throw .badRequest(
-        "cannot bind token to object of type \(reference["apiVersion"]?.stringValue ?? ""), "
-          + "Kind=\(kind)")
+        "cannot bind token to object of type \(Self.groupVersion(reference)), Kind=\(kind)")
     }
     let info = try registry.resource(GroupVersionResource(resource: resource))
     let object = try await registry.get(

@@ -115,6 +115,10 @@ extension Registry {
           compares: [Compare(key: key, revision: entry.modRevision)], mutations: [], verb: verb,
           subresource: subresource,
           quotaDemand: quotaDemand(new, old: old, info, subresource: subresource))
+        if info.group.isEmpty, info.resource == "resourcequotas", new["spec"] != old["spec"] {
+          // Creations that this quota did not concern before must look at it again.
+          plan.mutations.append(NamespaceGuard.touch(new.namespace))
+        }
         let result = try await commitWithAllocations(&plan, info, old: stored, context)
         return try served(result, info)
       } catch {
