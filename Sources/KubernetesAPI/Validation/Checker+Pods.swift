@@ -83,7 +83,7 @@ extension Validation.Checker {
     }
   }
 
-  private mutating func tolerations(_ value: JSONValue?, _ field: String) {
+  mutating func tolerations(_ value: JSONValue?, _ field: String) {
     for (index, toleration) in (value?.arrayValue ?? []).enumerated() {
       let place = "\(field)[\(index)]"
       let key = toleration["key"]?.stringValue ?? ""
