@@ -23,14 +23,24 @@ extension Validation.Checker {
     if required(value("spec.schedule"), "spec.schedule") {
       let schedule = value("spec.schedule")?.stringValue ?? ""
       let fields = schedule.split(separator: " ").count
-      if !schedule.hasPrefix("@"), fields != 5 {
+      if schedule.contains("TZ") {
+        if isCreate {
+          add(
+            .invalid(
+              "spec.schedule", .string(schedule),
+              "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"))
+        }
+      } else if !schedule.hasPrefix("@"), fields != 5 {
         add(
           .invalid(
             "spec.schedule", .string(schedule),
             "expected exactly 5 fields, found \(fields): "
               + "[\(schedule)]"))
+      } else if let problem = CronSchedule.problem(schedule) {
+        add(.invalid("spec.schedule", .string(schedule), problem))
       }
     }
+    timeZone(value("spec.timeZone"))
     oneOf(
       value("spec.concurrencyPolicy"), "spec.concurrencyPolicy", ["Allow", "Forbid", "Replace"])
     for key in [
@@ -40,6 +50,11 @@ extension Validation.Checker {
     }
     let template = value("spec.jobTemplate.spec")
     jobSpec("spec.jobTemplate.spec", template)
+    if let selector = template?["selector"] {
+      add(
+        .invalid(
+          "spec.jobTemplate.spec.selector", selector, "`selector` will be auto-generated"))
+    }
     if template?["manualSelector"] == true {
       add(
         .notSupported(
@@ -47,7 +62,33 @@ extension Validation.Checker {
     }
   }
 
+  /// A name of the time zone database; "Local" and "utc" in other spellings are none.
+  private mutating func timeZone(_ value: JSONValue?) {
+    guard let name = value?.stringValue else { return }
+    let field = "spec.timeZone"
+    if name.isEmpty {
+      add(.invalid(field, value, "timeZone must be nil or non-empty string"))
+    } else if name.lowercased() == "local" {
+      add(
+        .invalid(
+          field, value,
+          "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"))
+    } else if !TimeZoneNames.contains(name) {
+      add(.invalid(field, value, "unknown time zone \(name)"))
+    }
+  }
+
   private mutating func jobSpec(_ field: String, _ spec: JSONValue?) {
+    podFailurePolicy(spec, field)
+    successPolicy(spec, field)
+    if let manager = spec?["managedBy"]?.stringValue {
+      for (part, problem) in NameRules.domainPrefixedPath(manager) {
+        add(.invalid("\(field).managedBy", .string(part), problem))
+      }
+      if manager.utf8.count > 63 {
+        add(FieldError(.tooLong, "\(field).managedBy", "may not be more than 63 bytes"))
+      }
+    }
     for key in [
       "parallelism", "completions", "activeDeadlineSeconds", "backoffLimit",
       "backoffLimitPerIndex", "maxFailedIndexes", "ttlSecondsAfterFinished",

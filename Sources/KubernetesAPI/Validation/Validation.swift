@@ -135,9 +135,34 @@ public enum Validation {
 
   /// By group and kind: checks of a status that is written.
   private static let statusRules: [String: Rule] = [
-    "apps/Deployment": { $0.statusCounts(["replicas", "updatedReplicas", "readyReplicas"]) },
-    "apps/ReplicaSet": { $0.statusCounts(["replicas", "readyReplicas", "availableReplicas"]) },
-    "apps/StatefulSet": { $0.statusCounts(["replicas", "readyReplicas", "currentReplicas"]) },
+    "apps/Deployment": { $0.deploymentStatus() },
+    "apps/ReplicaSet": { checker in
+      let parts = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"]
+      checker.replicaCounts(parts, parts: parts)
+    },
+    "/ReplicationController": { checker in
+      let parts = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"]
+      checker.replicaCounts(parts, parts: parts)
+    },
+    "apps/StatefulSet": { checker in
+      let parts = ["readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"]
+      checker.replicaCounts(parts, parts: parts)
+    },
+    "apps/DaemonSet": {
+      $0.statusCounts([
+        "currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady",
+        "observedGeneration", "updatedNumberScheduled", "numberAvailable", "numberUnavailable",
+        "collisionCount",
+      ])
+    },
+    "batch/Job": { $0.jobStatus() }, "/Namespace": { $0.namespaceStatus() },
+    "/Service": { $0.loadBalancerStatus() },
+    "networking.k8s.io/Ingress": { $0.loadBalancerStatus() },
+    "networking.k8s.io/ServiceCIDR": { $0.conditions() },
+    "autoscaling/HorizontalPodAutoscaler": { $0.autoscalerStatus() },
+    "admissionregistration.k8s.io/ValidatingAdmissionPolicy": { $0.conditions() },
+    "flowcontrol.apiserver.k8s.io/FlowSchema": { $0.uniqueConditions() },
+    "flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration": { $0.uniqueConditions() },
     "policy/PodDisruptionBudget": { $0.podDisruptionBudgetStatus() },
     "/ResourceQuota": { $0.resourceQuotaStatus() },
   ]
