@@ -7,10 +7,38 @@ enum Preparation {
 
   /// Before defaults are filled in.
   static func beforeCreate(_ object: inout JSONValue, _ info: ResourceInfo) {
+    if info.gvr.description == "persistentvolumeclaims" { copyDataSource(&object) }
     guard info.isPods else { return }
     dropStopSignals(&object)
     if let seconds = object.at("spec", "terminationGracePeriodSeconds")?.intValue, seconds < 0 {
       object.set(1, at: "spec", "terminationGracePeriodSeconds")
+    }
+  }
+
+  /// The older and the newer way to name what a claim is filled from say the same.
+  private static func copyDataSource(_ claim: inout JSONValue) {
+    func completed(_ reference: JSONValue) -> JSONValue {
+      var reference = reference
+      if reference["apiGroup"] == nil { reference["apiGroup"] = .null }
+      return reference
+    }
+    if let source = claim.at("spec", "dataSource") {
+      let group = source["apiGroup"]?.stringValue ?? ""
+      let kind = source["kind"]?.stringValue ?? ""
+      let isKnown =
+        group.isEmpty && kind == "PersistentVolumeClaim"
+        || group == "snapshot.storage.k8s.io" && kind == "VolumeSnapshot"
+      claim.set(isKnown ? completed(source) : nil, at: "spec", "dataSource")
+    }
+    let source = claim.at("spec", "dataSource")
+    let reference = claim.at("spec", "dataSourceRef")
+    if let source, reference == nil {
+      claim.set(source, at: "spec", "dataSourceRef")
+    } else if let reference {
+      claim.set(completed(reference), at: "spec", "dataSourceRef")
+      if source == nil, reference["namespace"] == nil {
+        claim.set(completed(reference), at: "spec", "dataSource")
+      }
     }
   }
 
@@ -34,12 +62,6 @@ enum Preparation {
   /// After defaults are filled in.
   static func afterCreate(_ object: inout JSONValue, _ info: ResourceInfo) {
     switch info.gvr.description {
-    case "jobs.batch":
-      if object.at("metadata", "labels")?.objectValue?.isEmpty ?? true,
-        let labels = object.at("spec", "template", "metadata", "labels")
-      {
-        object.set(labels, at: "metadata", "labels")
-      }
     case "daemonsets.apps":
       let given = object.at("metadata", "annotations", templateGeneration)?.stringValue
         .flatMap { Int64($0) }
@@ -73,12 +95,21 @@ enum Preparation {
     }
   }
 
+  /// A Job without labels has those of its template, the generated ones among them.
+  static func afterValidation(_ object: inout JSONValue, _ info: ResourceInfo) {
+    guard info.gvr == .jobs, object.at("metadata", "labels")?.objectValue?.isEmpty ?? true,
+      let labels = object.at("spec", "template", "metadata", "labels")
+    else { return }
+    object.set(labels, at: "metadata", "labels")
+  }
+
   static func update(
     _ new: inout JSONValue, old: JSONValue, _ info: ResourceInfo, subresource: String
   ) {
     switch (info.gvr.description, subresource) {
     case ("daemonsets.apps", ""):
-      let before = old.at("metadata", "annotations", templateGeneration)?.stringValue
+      let before =
+        old.at("metadata", "annotations", templateGeneration)?.stringValue
         .flatMap { Int64($0) } ?? 1
       let isChanged = new.at("spec", "template") != old.at("spec", "template")
       new.set(
@@ -89,6 +120,12 @@ enum Preparation {
         new.at("status", "lastPhaseTransitionTime") == old.at("status", "lastPhaseTransitionTime")
       else { return }
       new.set(.string(WallClock.now()), at: "status", "lastPhaseTransitionTime")
+    case ("pods", "status"):
+      // The older, single address decides.
+      guard let address = new.at("status", "podIP")?.stringValue, !address.isEmpty,
+        new.at("status", "podIPs")?[0]?["ip"]?.stringValue != address
+      else { return }
+      new.set([["ip": .string(address)]], at: "status", "podIPs")
     case ("services", ""):
       ServiceFields.keepAllocated(&new, old: old)
       ServiceFields.dropUnused(&new, old: old)

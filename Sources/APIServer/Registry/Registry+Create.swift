@@ -62,6 +62,8 @@ extension Registry {
       throw APIStatus.invalid(
         kind: info.kind, group: info.group, name: object.name, errors: errors)
     }
+    Preparation.afterValidation(&object, info)
+    for warning in ObjectWarnings.of(object, info) { context.warnings.add(warning) }
     let key = key(info, namespace: namespace, name: object.name)
     var compares = [Compare(key: key, revision: 0)]
     if let guardKey = try await namespaceGuard(info, namespace: namespace, object: object) {

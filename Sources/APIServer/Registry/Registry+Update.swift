@@ -159,7 +159,8 @@ extension Registry {
     if info.needsResourceVersionOnUpdate, new.resourceVersion.isEmpty, !isApply, !isPatch {
       let error = FieldError.invalid(
         "metadata.resourceVersion", 0, "must be specified for an update")
-      throw APIStatus.invalid(kind: info.kind, group: info.group, name: name, errors: [error])
+      throw APIStatus.invalid(
+        kind: info.resource, group: info.group, name: name, errors: [error])
     }
     if let asked = Revision(new.resourceVersion), asked != 0, asked != entry.modRevision {
       throw .conflict(info.gvr, name: name, APIStatus.modified)
@@ -187,6 +188,17 @@ extension Registry {
     let errors = Validation.update(new: new, old: old, resource: info, subresource: subresource)
     if !errors.isEmpty {
       throw APIStatus.invalid(kind: info.kind, group: info.group, name: name, errors: errors)
+    }
+    if subresource == "resize" {
+      let quality = QualityOfService.of(pod: new)
+      if let before = old.at("status", "qosClass")?.stringValue, quality != before {
+        let error = FieldError.invalid(
+          "spec", .string(quality), "Pod QOS Class may not change as a result of resizing")
+        throw APIStatus.invalid(kind: info.kind, group: info.group, name: name, errors: [error])
+      }
+    }
+    if subresource.isEmpty {
+      for warning in ObjectWarnings.of(new, info) { context.warnings.add(warning) }
     }
     return new
   }

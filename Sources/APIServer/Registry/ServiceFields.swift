@@ -38,7 +38,8 @@ enum ServiceFields {
       ports[index]["nodePort"] = .int(port)
     }
     if !ports.isEmpty { new.set(.array(ports), at: "spec", "ports") }
-    if isEmpty(new.at("spec", "healthCheckNodePort")), let port = old.at("spec", "healthCheckNodePort"),
+    if isEmpty(new.at("spec", "healthCheckNodePort")),
+      let port = old.at("spec", "healthCheckNodePort"),
       now == "LoadBalancer", new.at("spec", "externalTrafficPolicy") == "Local"
     {
       new.set(port, at: "spec", "healthCheckNodePort")
@@ -86,6 +87,7 @@ enum ServiceFields {
     var addresses = service.at("spec", "clusterIPs")?.arrayValue ?? []
     if addresses.isEmpty, let first = service.at("spec", "clusterIP"), first != "" {
       addresses = [first]
+      service.set(.array(addresses), at: "spec", "clusterIPs")
     }
     let isHeadless = addresses.first == "None"
     let parsed = addresses.map { IPAddress($0.stringValue ?? "") }

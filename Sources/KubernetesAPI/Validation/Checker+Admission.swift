@@ -40,7 +40,9 @@ extension Validation.Checker {
       }
       oneOf(hook["failurePolicy"], "\(field).failurePolicy", ["Fail", "Ignore"])
       oneOf(hook["matchPolicy"], "\(field).matchPolicy", ["Equivalent", "Exact"])
-      if required(hook["sideEffects"], "\(field).sideEffects", "must specify one of None, NoneOnDryRun") {
+      if required(
+        hook["sideEffects"], "\(field).sideEffects", "must specify one of None, NoneOnDryRun")
+      {
         oneOf(hook["sideEffects"], "\(field).sideEffects", ["None", "NoneOnDryRun"])
       }
       if let timeout = hook["timeoutSeconds"]?.intValue, !(1...30).contains(timeout) {
@@ -142,7 +144,8 @@ extension Validation.Checker {
       if host.contains("@") {
         add(
           .invalid(
-            place, .string(String(host.prefix { $0 != "@" })), "user information is not permitted in the URL"))
+            place, .string(String(host.prefix { $0 != "@" })),
+            "user information is not permitted in the URL"))
       }
       if let mark = rest.firstIndex(of: "#") {
         add(

@@ -8,16 +8,17 @@ extension Validation.Checker {
     scaleTarget(spec?["scaleTargetRef"], "spec.scaleTargetRef")
     let metrics: [JSONValue]
     if resource.version == "v1" {
-      metrics = spec?["targetCPUUtilizationPercentage"].map { percentage in
-        [
+      metrics =
+        spec?["targetCPUUtilizationPercentage"].map { percentage in
           [
-            "type": "Resource",
-            "resource": [
-              "name": "cpu", "target": ["type": "Utilization", "averageUtilization": percentage],
-            ],
+            [
+              "type": "Resource",
+              "resource": [
+                "name": "cpu", "target": ["type": "Utilization", "averageUtilization": percentage],
+              ],
+            ]
           ]
-        ]
-      } ?? []
+        } ?? []
     } else {
       metrics = spec?["metrics"]?.arrayValue ?? []
     }
@@ -42,7 +43,8 @@ extension Validation.Checker {
       add(
         .forbidden(
           "spec.metrics",
-          "must specify at least one Object or External metric to support scaling to zero replicas"))
+          "must specify at least one Object or External metric to support scaling to zero replicas")
+      )
     }
     for direction in ["scaleUp", "scaleDown"] {
       scalingRules(spec?["behavior"]?[direction], "spec.behavior.\(direction)")

@@ -231,7 +231,8 @@ extension Validation.Checker {
       if devices.contains(where: { $0["devicePath"]?.stringValue == path }), !path.isEmpty {
         add(
           .invalid(
-            "\(place).mountPath", .string(path), "must not already exist as a path in volumeDevices"))
+            "\(place).mountPath", .string(path), "must not already exist as a path in volumeDevices"
+          ))
       }
       mountOptions(mount, "\(field).volumeMounts", isPrivileged: isPrivileged)
       if path.isEmpty {
@@ -298,7 +299,8 @@ extension Validation.Checker {
           add(
             .invalid(
               "\(place).name", .string(name),
-              "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode"))
+              "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode"
+            ))
         }
       } else if !claimNames.contains(name) {
         add(.notFound("\(place).name", .string(name)))
@@ -315,7 +317,8 @@ extension Validation.Checker {
       if mounts.contains(where: { $0["mountPath"]?.stringValue == path }), !path.isEmpty {
         add(
           .invalid(
-            "\(place).devicePath", .string(path), "must not already exist as a path in volumeMounts"))
+            "\(place).devicePath", .string(path), "must not already exist as a path in volumeMounts"
+          ))
       }
     }
   }

@@ -65,7 +65,8 @@ extension Validation.Checker {
       if exactly != nil, !alternatives.isEmpty {
         add(
           .invalid(
-            place, .string("{`exactly`, `firstAvailable`}"), "exactly one of `exactly`, `firstAvailable` is required"))
+            place, .string("{`exactly`, `firstAvailable`}"),
+            "exactly one of `exactly`, `firstAvailable` is required"))
       } else if exactly == nil, alternatives.isEmpty {
         add(.required(place, "exactly one of `exactly`, `firstAvailable` is required"))
       }

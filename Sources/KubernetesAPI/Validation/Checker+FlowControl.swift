@@ -55,7 +55,10 @@ extension Validation.Checker {
     for (index, entry) in resources.enumerated() {
       let place = "\(field).resourceRules[\(index)]"
       flowVerbs(entry["verbs"], place)
-      for (key, what) in [("apiGroups", "resource rules must supply at least one api group"), ("resources", "resource rules must supply at least one resource")] {
+      for (key, what) in [
+        ("apiGroups", "resource rules must supply at least one api group"),
+        ("resources", "resource rules must supply at least one resource"),
+      ] {
         let values = entry[key]?.arrayValue ?? []
         if values.isEmpty {
           add(.required("\(place).\(key)", what))
@@ -63,7 +66,8 @@ extension Validation.Checker {
           add(
             .invalid(
               "\(place).\(key)", .array(values),
-              "if '*' is present, must not specify other \(key == "apiGroups" ? "api groups" : "resources")"))
+              "if '*' is present, must not specify other \(key == "apiGroups" ? "api groups" : "resources")"
+            ))
         }
       }
       let namespaces = entry["namespaces"]?.arrayValue ?? []
@@ -220,7 +224,8 @@ extension Validation.Checker {
             "\(field).\(key)", .int(percentage), "must be between 0 and 100, inclusive"))
       } else if percentage < 0 {
         add(
-          .invalid("\(field).\(key)", .int(percentage), "if specified, must be a non-negative integer"))
+          .invalid(
+            "\(field).\(key)", .int(percentage), "if specified, must be a non-negative integer"))
       }
     }
   }
@@ -230,12 +235,14 @@ extension Validation.Checker {
     case "Reject":
       if response?["queuing"] != nil {
         add(
-          .forbidden("\(field).queuing", "must be nil if limited.limitResponse.type is not Limited"))
+          .forbidden("\(field).queuing", "must be nil if limited.limitResponse.type is not Limited")
+        )
       }
     case "Queue":
       guard let queuing = response?["queuing"] else {
         add(
-          .required("\(field).queuing", "must not be empty if limited.limitResponse.type is Limited"))
+          .required(
+            "\(field).queuing", "must not be empty if limited.limitResponse.type is Limited"))
         return
       }
       let queues = queuing["queues"]?.intValue ?? 0
@@ -264,7 +271,8 @@ extension Validation.Checker {
         add(
           .invalid(
             "\(field).queuing.handSize", .int(hand),
-            "required entropy bits of deckSize \(queues) and handSize \(hand) should not be greater than 60"))
+            "required entropy bits of deckSize \(queues) and handSize \(hand) should not be greater than 60"
+          ))
       }
     default: oneOf(response?["type"] ?? "", "\(field).type", ["Queue", "Reject"])
     }
@@ -307,7 +315,8 @@ extension Validation.Checker {
     let hasBundle = !(spec?["caBundle"]?.stringValue ?? "").isEmpty
     guard let service = spec?["service"] else {
       if hasBundle {
-        add(.invalid("spec.caBundle", spec?["caBundle"], "local APIServices may not have a caBundle"))
+        add(
+          .invalid("spec.caBundle", spec?["caBundle"], "local APIServices may not have a caBundle"))
       }
       if spec?["insecureSkipTLSVerify"] == true {
         add(

@@ -32,7 +32,9 @@ extension Validation.Checker {
   ) {
     let action = rule["action"]?.stringValue ?? ""
     if action.isEmpty {
-      add(.required("\(field).action", "valid values: \"Count\", \"FailIndex\", \"FailJob\", \"Ignore\""))
+      add(
+        .required(
+          "\(field).action", "valid values: \"Count\", \"FailIndex\", \"FailJob\", \"Ignore\""))
     } else if action == "FailIndex", !isPerIndex {
       add(
         .invalid(
@@ -214,7 +216,9 @@ extension Validation.Checker {
     let start = status?["startTime"]?.stringValue
     let completion = status?["completionTime"]?.stringValue
     if isFinished {
-      if start == nil { add(.required("status.startTime", "startTime is required for finished job")) }
+      if start == nil {
+        add(.required("status.startTime", "startTime is required for finished job"))
+      }
       if isComplete, completion == nil {
         add(
           .required("status.completionTime", "completionTime is required for Complete jobs"))

@@ -6,6 +6,10 @@ extension Validation.Checker {
   mutating func job() {
     if value("spec.selector") == nil {
       add(.required("spec.selector"))
+      add(
+        .invalid(
+          "spec.template.metadata.labels", value("spec.template.metadata.labels") ?? .null,
+          "`selector` does not match template `labels`"))
     } else {
       selector(value("spec.selector"), "spec.selector")
       let labels = value("spec.template.metadata.labels")
@@ -156,7 +160,25 @@ extension Validation.Checker {
       immutable("spec.completions", old.at("spec", "completions"))
     }
     // A suspended job that never ran may still be told where its pods go.
-    guard old.at("spec", "suspend") != true || old.at("status", "startTime") != nil else { return }
+    guard old.at("spec", "suspend") != true || old.at("status", "startTime") != nil else {
+      let now = Self.fixedPart(value("spec.template.spec"))
+      if now != Self.fixedPart(old.at("spec", "template", "spec")) {
+        add(.invalid("spec.template.spec", value("spec.template.spec"), "field is immutable"))
+      }
+      return
+    }
     immutable("spec.template", old.at("spec", "template"))
+  }
+
+  /// A pod's specification without what says where its pods go.
+  private static func fixedPart(_ spec: JSONValue?) -> JSONValue {
+    var spec = spec ?? .null
+    for key in ["nodeSelector", "tolerations", "affinity", "schedulingGates"] { spec[key] = nil }
+    for list in ["containers", "initContainers"] {
+      guard case .array(var containers)? = spec[list] else { continue }
+      for index in containers.indices { containers[index]["resources"] = nil }
+      spec[list] = .array(containers)
+    }
+    return spec
   }
 }

@@ -116,13 +116,15 @@ extension Validation.Checker {
         if values.isEmpty {
           add(
             .required(
-              "\(field).values", "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"))
+              "\(field).values",
+              "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"))
         }
         if !["PriorityClass", "VolumeAttributesClass"].contains(scope) {
           add(
             .invalid(
               "\(field).operator", rule["operator"],
-              "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity"))
+              "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity"
+            ))
         }
       case "Exists", "DoesNotExist":
         if !values.isEmpty {

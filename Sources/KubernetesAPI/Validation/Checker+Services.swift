@@ -7,7 +7,9 @@ extension Validation.Checker {
     let headless = spec?["clusterIP"] == "None"
     let ports = spec?["ports"]?.arrayValue ?? []
     let isAddressLeftOut = spec?["clusterIP"] == nil && spec?["clusterIPs"]?[0] == "None"
-    if ports.isEmpty, !headless, !isAddressLeftOut, type != "ExternalName" { add(.required("spec.ports")) }
+    if ports.isEmpty, !headless, !isAddressLeftOut, type != "ExternalName" {
+      add(.required("spec.ports"))
+    }
     if type == "LoadBalancer", headless {
       add(
         .invalid(

@@ -208,7 +208,9 @@ extension Validation.Checker {
           "must specify exactly one of inlineVolumeSpec and persistentVolumeName"))
     } else if let name {
       if name.isEmpty {
-        add(.required("spec.source.persistentVolumeName", "must specify non empty persistentVolumeName"))
+        add(
+          .required(
+            "spec.source.persistentVolumeName", "must specify non empty persistentVolumeName"))
       }
     }
     let node = value("spec.nodeName")?.stringValue ?? ""

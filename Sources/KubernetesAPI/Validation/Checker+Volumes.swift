@@ -143,7 +143,8 @@ extension Validation.Checker {
     if let mode = item["mode"]?.intValue, !(0...0o777).contains(mode) {
       add(
         .invalid(
-          "\(field).mode", .int(mode), "must be a number between 0 and 0777 (octal), both inclusive"))
+          "\(field).mode", .int(mode), "must be a number between 0 and 0777 (octal), both inclusive"
+        ))
     }
   }
 

@@ -99,7 +99,10 @@ enum CronSchedule {
       let digits = rest.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
       guard !digits.isEmpty else { return false }
       rest = rest.dropFirst(digits.count)
-      guard let unit = ["ns", "us", "µs", "ms", "s", "m", "h"].first(where: { rest.hasPrefix($0) && !(($0 == "m") && rest.hasPrefix("ms")) })
+      guard
+        let unit = ["ns", "us", "µs", "ms", "s", "m", "h"].first(where: {
+          rest.hasPrefix($0) && !(($0 == "m") && rest.hasPrefix("ms"))
+        })
       else { return false }
       rest = rest.dropFirst(unit.count)
     }

@@ -28,7 +28,10 @@ extension NameRules {
     }
     if !allowed {
       problems.append(
-        (path, "Invalid path (e.g. 'acme.io/foo', regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')"))
+        (
+          path,
+          "Invalid path (e.g. 'acme.io/foo', regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')"
+        ))
     }
     return problems
   }

@@ -3,7 +3,8 @@ enum TimeZoneNames {
   /// Whether there is a time zone of this name; letters count as they stand.
   static func contains(_ name: String) -> Bool {
     guard let slash = name.lastIndex(of: "/") else { return names[""]?.contains(name) ?? false }
-    return names[String(name[..<slash])]?.contains(String(name[name.index(after: slash)...])) ?? false
+    return names[String(name[..<slash])]?.contains(String(name[name.index(after: slash)...]))
+      ?? false
   }
 
   /// By the part before the last slash.
