@@ -70,6 +70,8 @@ struct Bootstrap: Sendable {
           "description": .string(description), "preemptionPolicy": "PreemptLowerPriority",
         ])
     }
+    let ranges = GroupVersionResource(group: "networking.k8s.io", resource: "servicecidrs")
+    try await make(ranges, namespace: nil, serviceRange)
     try await make(.services, namespace: "default", kubernetesService)
   }
 
@@ -100,6 +102,16 @@ struct Bootstrap: Sendable {
       }
     }
     if !missing.isEmpty { try await registry.createAll(missing, context: Self.context) }
+  }
+
+  /// The range that Services' addresses come from.
+  private var serviceRange: JSONValue {
+    [
+      "apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR",
+      "metadata": ["name": "kubernetes"],
+      "spec": ["cidrs": [.string("\(registry.configuration.serviceRange)")]],
+      "status": ["conditions": []],
+    ]
   }
 
   private func make(_ name: GroupVersionResource, namespace: String?, _ object: JSONValue)

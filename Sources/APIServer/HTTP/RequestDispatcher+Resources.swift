@@ -119,10 +119,10 @@ extension RequestDispatcher {
       return try respond(created, call, status: .created)
     case "update":
       let object = try body(call)
-      let updated = try await registry.update(
+      let result = try await registry.updateOrCreate(
         resource, namespace: call.namespace, name: info.name, object: object,
         context: call.context)
-      return try respond(updated, call)
+      return try respond(result.object, call, status: result.isCreated ? .created : .ok)
     case "patch":
       let patch = try patch(call.request)
       if case .apply(let configuration, let force) = patch {
@@ -159,8 +159,12 @@ extension RequestDispatcher {
   func body(_ call: ResourceCall, resource: ResourceInfo? = nil) throws(APIStatus) -> JSONValue {
     let resource = resource ?? call.resource
     let parsed = try RequestBody.parse(call.request, kind: resource.kind)
-    var object = parsed.value
+    var object = parsed.value.isNull ? .object([:]) : parsed.value
     try registry.checkType(of: object, resource)
+    if object["kind"]?.stringValue ?? "" == "" { object["kind"] = .string(resource.kind) }
+    if object["apiVersion"]?.stringValue ?? "" == "" {
+      object["apiVersion"] = .string(resource.gvr.apiVersion)
+    }
     try FieldChecks.apply(
       to: &object, info: resource, duplicates: parsed.duplicates, context: call.context)
     return object

@@ -113,6 +113,12 @@ extension RequestDispatcher {
 
   private func answerEviction(_ call: ResourceCall) async throws(APIStatus) -> APIResponse {
     let eviction = try RequestBody.parse(call.request, kind: "Eviction").value
+    let version = eviction["apiVersion"]?.stringValue ?? ""
+    guard ["", "policy/v1", "policy/v1beta1"].contains(version) else {
+      throw .badRequest(
+        "Eviction in version \"\(version)\" cannot be handled as a Eviction: no kind \"Eviction\" "
+          + "is registered for version \"\(version)\"")
+    }
     try await registry.evict(
       namespace: call.info.namespace, name: call.info.name, eviction: eviction,
       context: call.context)

@@ -192,18 +192,27 @@ final class RequestDispatcher: Sendable {
         ])
     }
     context.dryRun = !dryRun.isEmpty
+    let options: String
+    switch request.method {
+    case .POST: options = "CreateOptions"
+    case .PUT: options = "UpdateOptions"
+    default: options = "PatchOptions"
+    }
     switch request.query["fieldValidation"] {
     case nil, "": context.fieldValidation = .warn
+    case _? where request.method == .DELETE || request.method == .GET:
+      context.fieldValidation = .ignore
     case let mode?:
       guard let mode = RequestContext.FieldValidationMode(rawValue: mode) else {
         throw APIStatus(
           code: 422, reason: "Invalid",
-          message: "fieldValidation: Unsupported value: \"\(mode)\": supported values: "
-            + "\"Ignore\", \"Strict\", \"Warn\"",
+          message: "\(options).meta.k8s.io \"\" is invalid: fieldValidation: Unsupported value: "
+            + "\"\(mode)\": supported values: \"\", \"Ignore\", \"Strict\", \"Warn\"",
+          kind: options, group: "meta.k8s.io",
           causes: [
             APIStatus.Cause(
               reason: "FieldValueNotSupported",
-              message: "Unsupported value: \"\(mode)\": supported values: \"Ignore\", "
+              message: "Unsupported value: \"\(mode)\": supported values: \"\", \"Ignore\", "
                 + "\"Strict\", \"Warn\"", field: "fieldValidation")
           ])
       }

@@ -23,6 +23,12 @@ public struct AddressRange: Sendable, Hashable, CustomStringConvertible {
     address & (UInt32.max << UInt32(32 - prefixLength)) == base
   }
 
+  /// Whether the address can be given out: in the range, neither its first nor its last.
+  public func isUsable(_ address: UInt32) -> Bool {
+    contains(address) && address != base
+      && address != base | ~(UInt32.max << UInt32(32 - prefixLength))
+  }
+
   public static func address(_ text: String) -> UInt32? {
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 4 else { return nil }

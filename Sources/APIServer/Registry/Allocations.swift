@@ -8,8 +8,14 @@ enum Allocations {
   private static let prefix = "allocations/"
 
   static func address(_ address: String) -> Key { Key("allocations/services/\(address)") }
-  static func nodePort(_ port: Int, _ transport: String) -> Key {
-    Key("allocations/nodeports/\(transport.lowercased())/\(port)")
+  /// One port, whatever its protocol: only one Service may have both.
+  static func nodePort(_ port: Int) -> Key { Key("allocations/nodeports/\(port)") }
+
+  /// The address that a key gives out; nil for ports.
+  static func address(in key: Key) -> String? {
+    let prefix = "allocations/services/"
+    let text = "\(key)"
+    return text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : nil
   }
 
   static func owns(_ key: Key) -> Bool { key.hasPrefix(Key(prefix)) }
@@ -27,14 +33,22 @@ enum Allocations {
     if let address = clusterAddress(of: service) { keys.append(Self.address(address)) }
     for port in service.at("spec", "ports")?.arrayValue ?? [] {
       guard let number = port["nodePort"]?.intValue, number > 0, number <= 65535 else { continue }
-      let key = nodePort(Int(number), port["protocol"]?.stringValue ?? "TCP")
+      let key = nodePort(Int(number))
       if !keys.contains(key) { keys.append(key) }
     }
     if let port = service.at("spec", "healthCheckNodePort")?.intValue, port > 0, port <= 65535 {
-      let key = nodePort(Int(port), "tcp")
+      let key = nodePort(Int(port))
       if !keys.contains(key) { keys.append(key) }
     }
     return keys
+  }
+
+  private static func place(of port: Int64, in service: JSONValue) -> String {
+    let ports = service.at("spec", "ports")?.arrayValue ?? []
+    guard let index = ports.firstIndex(where: { $0["nodePort"]?.intValue == port }) else {
+      return "spec.healthCheckNodePort"
+    }
+    return "spec.ports[\(index)].nodePort"
   }
 
   static func taken(_ key: Key, object: JSONValue) -> APIStatus {
@@ -43,7 +57,7 @@ enum Allocations {
     let error =
       isPort
       ? FieldError(
-        .invalid, "spec.ports[0].nodePort", value: .int(Int64(value) ?? 0),
+        .invalid, place(of: Int64(value) ?? 0, in: object), value: .int(Int64(value) ?? 0),
         "provided port is already allocated")
       : FieldError(
         .invalid, "spec.clusterIPs", value: [.string(value)],
@@ -71,12 +85,6 @@ extension Registry {
       }
     } else {
       try allocateAddress(&plan, old: old, reader)
-      if plan.object.at("spec", "ipFamilies") == nil {
-        plan.object.set(["IPv4"], at: "spec", "ipFamilies")
-      }
-      if plan.object.at("spec", "ipFamilyPolicy") == nil {
-        plan.object.set("SingleStack", at: "spec", "ipFamilyPolicy")
-      }
     }
     if type == "NodePort" || type == "LoadBalancer" {
       try allocateNodePorts(&plan, old: old, type: type, reader)
@@ -87,10 +95,58 @@ extension Registry {
       plan.compares.append(Compare(key: key, revision: 0))
       let owner = "\(plan.object.namespace)/\(plan.object.name)"
       plan.mutations.append(.put(key: key, value: Array(owner.utf8), revisionOffset: nil))
+      if let address = Allocations.address(in: key) { try addAddressObject(address, to: &plan) }
     }
     for key in before where !after.contains(key) && reader.get(key) != nil {
       plan.mutations.append(.delete(key: key))
+      guard let address = Allocations.address(in: key) else { continue }
+      let object = addressObjectKey(address)
+      if reader.get(object) != nil { plan.mutations.append(.delete(key: object)) }
     }
+  }
+
+  private static let addresses = GroupVersionResource(
+    group: "networking.k8s.io", resource: "ipaddresses")
+
+  /// Where the IPAddress of an address is kept.
+  func addressObjectKey(_ address: String) -> Key {
+    Key(resource: "ipaddresses", group: "networking.k8s.io", namespace: "", name: address)
+  }
+
+  /// The allocation that an IPAddress's key stands for; nil for the key of anything else.
+  func addressObject(of key: Key) -> Key? {
+    let prefix = "\(addressObjectKey(""))"
+    let text = "\(key)"
+    guard text.hasPrefix(prefix) else { return nil }
+    return Allocations.address(String(text.dropFirst(prefix.count)))
+  }
+
+  /// An address in use is an IPAddress too, written together with what it belongs to.
+  private func addAddressObject(_ address: String, to plan: inout WritePlan) throws(APIStatus) {
+    let info = try resource(Self.addresses)
+    var object: JSONValue = [
+      "kind": "IPAddress", "apiVersion": .string(info.gvr.apiVersion),
+      "metadata": [
+        "name": .string(address), "uid": .string(Identifier.uuid()), "generation": 1,
+        "creationTimestamp": .string(WallClock.now()),
+        "labels": [
+          "ipaddress.kubernetes.io/ip-family": "IPv4",
+          "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io",
+        ],
+      ],
+      "spec": [
+        "parentRef": [
+          "resource": "services", "namespace": .string(plan.object.namespace),
+          "name": .string(plan.object.name),
+        ]
+      ],
+    ]
+    if !info.tracksGeneration { object.set(nil, at: "metadata", "generation") }
+    let encoded = ObjectCodec.encode(object)
+    let key = addressObjectKey(address)
+    plan.compares.append(Compare(key: key, revision: 0))
+    plan.mutations.append(
+      .put(key: key, value: encoded.bytes, revisionOffset: encoded.revisionOffset))
   }
 
   private func allocateAddress(
@@ -105,7 +161,9 @@ extension Registry {
       let start = Int.random(in: 1...range.usableCount)
       for step in 0..<range.usableCount {
         let candidate = range.address(at: (start + step - 1) % range.usableCount + 1)
-        if reader.get(Allocations.address(candidate)) == nil {
+        if reader.get(Allocations.address(candidate)) == nil,
+          reader.get(addressObjectKey(candidate)) == nil
+        {
           address = candidate
           break
         }
@@ -115,7 +173,7 @@ extension Registry {
       }
     } else if address != "None" {
       let known = old.flatMap { Allocations.clusterAddress(of: $0) }
-      guard let number = AddressRange.address(address), range.contains(number) || known == address
+      guard let number = AddressRange.address(address), range.isUsable(number) || known == address
       else {
         let error = FieldError(
           .invalid, "spec.clusterIPs", value: [.string(address)],
@@ -138,13 +196,23 @@ extension Registry {
       return
     }
     var ports = plan.object.at("spec", "ports")?.arrayValue ?? []
+    var given: Set<String> = []
     var chosen: Set<Key> = Set(Allocations.keys(of: plan.object))
     let range = configuration.nodePorts
     for index in ports.indices {
       let transport = ports[index]["protocol"]?.stringValue ?? "TCP"
+      if let port = ports[index]["nodePort"]?.intValue, port != 0,
+        !given.insert("\(transport)/\(port)").inserted
+      {
+        let error = FieldError(
+          .invalid, "spec.ports[\(index)].nodePort", value: .int(port),
+          "provided port is already allocated")
+        throw APIStatus.invalid(
+          kind: "Service", group: "", name: plan.object.name, errors: [error])
+      }
       if let port = ports[index]["nodePort"]?.intValue, port != 0 {
         let isKnown = old.map { Allocations.keys(of: $0) }?
-          .contains(Allocations.nodePort(Int(clamping: port), transport))
+          .contains(Allocations.nodePort(Int(clamping: port)))
         guard port > 0, port <= 65535, range.contains(Int(port)) || isKnown == true else {
           let error = FieldError(
             .invalid, "spec.ports[\(index)].nodePort", value: .int(port),
@@ -159,7 +227,7 @@ extension Registry {
       var found: Int?
       for step in 0..<range.count {
         let port = range.lowerBound + (start + step) % range.count
-        let key = Allocations.nodePort(port, transport)
+        let key = Allocations.nodePort(port)
         if !chosen.contains(key), reader.get(key) == nil {
           chosen.insert(key)
           found = port

@@ -1,6 +1,15 @@
 import JSONDocument
 import KubernetesAPI
 
+extension APIStatus {
+  /// The answer to a patch whose result is not of the object's type.
+  static func invalidPatch(leaving object: JSONValue, _ detail: String) -> APIStatus {
+    .invalid(
+      kind: "", group: "", name: "",
+      errors: [.invalid("patch", .string(object.text), detail)])
+  }
+}
+
 /// A change to an object in one of the forms that the API takes.
 public enum ObjectPatch: Sendable {
   case json(JSONValue)
@@ -28,7 +37,14 @@ public enum ObjectPatch: Sendable {
     guard object.objectValue != nil else {
       throw .badRequest("the patch does not leave an object")
     }
-    try FieldChecks.apply(to: &object, info: info, duplicates: [], context: context)
+    let patched = object
+    do throws(APIStatus) {
+      try FieldChecks.apply(to: &object, info: info, duplicates: [], context: context)
+    } catch {
+      guard error.code == 400 else { throw error }
+      // What a patch leaves is no longer what somebody sent: the patch is invalid, not the body.
+      throw .invalidPatch(leaving: patched, error.message)
+    }
     return object
   }
 }

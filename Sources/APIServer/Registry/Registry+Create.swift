@@ -46,10 +46,18 @@ extension Registry {
     let managedFields = isApply ? sent : managedFieldsOfCreation(object, sent: sent, info, context)
     try await admitCreateEarly(&object, info, context)
     prepareForCreate(&object, info)
+    Preparation.beforeCreate(&object, info)
     Defaulting.apply(to: &object, resource: info)
     finishCreate(&object, info)
     try await admitCreate(&object, info, context)
     object.set(managedFields, at: "metadata", "managedFields")
+    if info.isServices {
+      let unavailable = ServiceFields.prepareFamilies(&object)
+      if !unavailable.isEmpty {
+        throw APIStatus.invalid(
+          kind: info.kind, group: info.group, name: object.name, errors: unavailable)
+      }
+    }
     var errors = Validation.create(object, resource: info)
     if info.resource == "certificatesigningrequests" {
       errors += CertificateRequests.problems(of: object)
@@ -59,6 +67,8 @@ extension Registry {
         kind: info.kind, group: info.group, name: object.name, errors: errors)
     }
     try await validateCreate(object, info, context)
+    Preparation.afterValidation(&object, info)
+    for warning in ObjectWarnings.of(object, info) { context.warnings.add(warning) }
     let key = key(info, namespace: namespace, name: object.name)
     let stored = storageForm(object, info)
     var plan = WritePlan(
@@ -116,6 +126,9 @@ extension Registry {
         for compare in attempt.compares where compare.key == attempt.key {
           let actual = store.current().get(compare.key)?.modRevision ?? 0
           if actual != compare.revision {
+            // Nothing is taken by it, so nothing need be free.
+            let isAddress = compare.key != plan.key && addressObject(of: compare.key) != nil
+            if Allocations.owns(compare.key) || isAddress { continue }
             throw conflict(info, plan: attempt, key: compare.key, actual: actual)
           }
         }
@@ -135,9 +148,10 @@ extension Registry {
         return StoredObject(
           key: plan.key, bytes: encoded.bytes(at: revision), revision: revision)
       case .conflict(let key, let actual):
-        if Allocations.owns(key) {
-          if plan.explicitAllocationKeys(old: old).contains(key) {
-            throw Allocations.taken(key, object: plan.object)
+        if key != plan.key, Allocations.owns(key) || addressObject(of: key) != nil {
+          let taken = addressObject(of: key) ?? key
+          if plan.explicitAllocationKeys(old: old).contains(taken) {
+            throw Allocations.taken(taken, object: plan.object)
           }
           continue
         }
@@ -227,11 +241,14 @@ extension Registry {
     let expected = kind ?? info.kind
     let actualKind = object["kind"]?.stringValue ?? ""
     let actualVersion = object["apiVersion"]?.stringValue ?? ""
-    if object.objectValue == nil || actualKind.isEmpty {
+    if object.objectValue == nil {
       throw .badRequest(
         "Object 'Kind' is missing in '\(String(object.text.prefix(200)))'")
     }
-    guard actualKind == expected, actualVersion == info.gvr.apiVersion else {
+    // What a body leaves out is what its path says.
+    guard actualKind.isEmpty || actualKind == expected,
+      actualVersion.isEmpty || actualVersion == info.gvr.apiVersion
+    else {
       throw .badRequest(
         "\(actualKind) in version \"\(actualVersion)\" cannot be handled as a \(expected): "
           + "no kind \"\(actualKind)\" is registered for version \"\(actualVersion)\" here; "
@@ -290,6 +307,7 @@ extension Registry {
 
   private func finishCreate(_ object: inout JSONValue, _ info: ResourceInfo) {
     if info.gvr == .jobs { Self.generateSelector(of: &object) }
+    defer { Preparation.afterCreate(&object, info) }
     guard info.isPods else { return }
     object.set("Pending", at: "status", "phase")
     object.set(.string(QualityOfService.of(pod: object)), at: "status", "qosClass")

@@ -182,6 +182,10 @@ extension Registry {
     if info.isServices {
       mutations += Allocations.keys(of: old).filter { store.current().get($0) != nil }
         .map { .delete(key: $0) }
+      if let address = Allocations.clusterAddress(of: old) {
+        let key = addressObjectKey(address)
+        if store.current().get(key) != nil { mutations.append(.delete(key: key)) }
+      }
     }
     let transaction = transaction(
       compares: [Compare(key: entry.key, revision: entry.modRevision)], mutations: mutations,

@@ -169,7 +169,7 @@ extension Registry {
         : FieldError(
           .notSupported, "target.kind", value: .string(kind),
           "supported values: \"Node\", \"<empty>\"")
-      throw APIStatus.invalid(kind: "Binding", group: "", name: name, errors: [error])
+      throw APIStatus(code: 500, reason: "", message: "\(error.field): \(error.body)")
     }
     let uid = binding.uid
     _ = try await modify(
@@ -238,6 +238,23 @@ extension Registry {
       try await spendBudget(for: pod, namespace: namespace, context: context)
     }
     let options = eviction["deleteOptions"]
+    if !context.dryRun, !pod.isBeingDeleted, options?["preconditions"] == nil {
+      _ = try await modify(
+        info, namespace: namespace, name: name, verb: "update", subresource: "status",
+        attempts: 5, expected: nil, context: context
+      ) { (current: JSONValue) throws(APIStatus) in
+        var conditions = current.at("status", "conditions")?.arrayValue ?? []
+        conditions.removeAll { $0["type"] == "DisruptionTarget" }
+        conditions.append([
+          "type": "DisruptionTarget", "status": "True", "lastProbeTime": .null,
+          "lastTransitionTime": .string(WallClock.now()), "reason": "EvictionByEvictionAPI",
+          "message": "Eviction API: evicting",
+        ])
+        var updated = current
+        updated.set(.array(conditions), at: "status", "conditions")
+        return updated
+      }
+    }
     _ = try await delete(
       info, namespace: namespace, name: name,
       options: DeletionOptions(
@@ -267,6 +284,16 @@ extension Registry {
           "This pod has more than one PodDisruptionBudget, which the eviction subresource does "
           + "not support.")
     }
+    let isReady = (pod.at("status", "conditions")?.arrayValue ?? []).contains {
+      $0["type"] == "Ready" && $0["status"] == "True"
+    }
+    if !isReady {
+      // A pod that does not serve is no loss, once those that do are enough.
+      let desired = budget.at("status", "desiredHealthy")?.intValue ?? 0
+      let healthy = budget.at("status", "currentHealthy")?.intValue ?? 0
+      let isAllowed = budget.at("spec", "unhealthyPodEvictionPolicy") == "AlwaysAllow"
+      if isAllowed || healthy >= desired && desired > 0 { return }
+    }
     _ = try await modify(
       info, namespace: namespace, name: budget.name, verb: "update", subresource: "status",
       attempts: 5, expected: nil, context: context
@@ -289,6 +316,19 @@ extension Registry {
       }
       var updated = current
       updated.set(.int(allowed - 1), at: "status", "disruptionsAllowed")
+      if allowed == 1 {
+        var conditions = current.at("status", "conditions")?.arrayValue ?? []
+        let before = conditions.first { $0["type"] == "DisruptionAllowed" }
+        conditions.removeAll { $0["type"] == "DisruptionAllowed" }
+        let time =
+          before?["status"] == "False"
+          ? before?["lastTransitionTime"] ?? .string(WallClock.now()) : .string(WallClock.now())
+        conditions.append([
+          "type": "DisruptionAllowed", "status": "False", "observedGeneration": .int(seen),
+          "lastTransitionTime": time, "reason": "InsufficientPods", "message": "",
+        ])
+        updated.set(.array(conditions), at: "status", "conditions")
+      }
       updated.set(
         .string(WallClock.now()), at: "status", "disruptedPods", pod.name)
       return updated

@@ -17,16 +17,35 @@ extension Registry {
     if object.name.isEmpty || object.name != name {
       throw .badRequest(
         object.name.isEmpty
-          ? "name must be provided"
+          ? "the name of the object (\(name) based on URL) was undeterminable: name must be provided"
           : "the name of the object (\(object.name)) does not match the name on the URL (\(name))")
     }
-    let replacement = object
     let isUnconditional = object.resourceVersion.isEmpty
+    let replacement = object
     return try await modify(
       info, namespace: namespace, name: name, verb: "update", subresource: subresource,
       attempts: isUnconditional ? 5 : 1, expected: Revision(object.resourceVersion),
       context: context
     ) { (_: JSONValue) throws(APIStatus) in replacement }
+  }
+
+  /// Replaces an object, and creates it where its kind may be made so.
+  func updateOrCreate(
+    _ info: ResourceInfo, namespace: String?, name: String, object: JSONValue,
+    context: RequestContext
+  ) async throws(APIStatus) -> (object: StoredObject, isCreated: Bool) {
+    do throws(APIStatus) {
+      let updated = try await update(
+        info, namespace: namespace, name: name, object: object, context: context)
+      return (updated, false)
+    } catch {
+      guard info.isCreatedByUpdate, error.code == 404, error.reason == "NotFound",
+        error.name == name, object.resourceVersion.isEmpty, object.uid.isEmpty
+      else { throw error }
+      let created = try await create(
+        info, namespace: namespace, object: object, context: context)
+      return (created, true)
+    }
   }
 
   /// Changes an object with a patch; a write that loses a race is done again on the new state.
@@ -49,14 +68,20 @@ extension Registry {
       if let kind = patched["kind"]?.stringValue, let version = patched["apiVersion"]?.stringValue,
         kind != info.kind || version != info.gvr.apiVersion
       {
-        try self.checkType(of: patched, info)
+        do throws(APIStatus) {
+          try self.checkType(of: patched, info)
+        } catch {
+          throw .invalidPatch(leaving: patched, error.message)
+        }
       }
       try self.checkNamespace(of: &patched, info, requested: namespace)
       if patched.name != name {
-        let error = FieldError(
-          .invalid, "metadata.name", value: .string(patched.name), "field is immutable")
-        throw APIStatus.invalid(
-          kind: info.kind, group: info.group, name: name, errors: [error])
+        throw .badRequest(
+          patched.name.isEmpty
+            ? "the name of the object (\(name) based on URL) was undeterminable: name must be "
+              + "provided"
+            : "the name of the object (\(patched.name)) does not match the name on the URL "
+              + "(\(name))")
       }
       return patched
     }
@@ -87,7 +112,7 @@ extension Registry {
       do throws(APIStatus) {
         new = try await changed(
           old, entry, info, name: name, subresource: subresource, context: context,
-          isApply: isApply, transform: transform)
+          isApply: isApply, isPatch: verb == "patch", transform: transform)
       } catch {
         if !isFresh {
           isFresh = true
@@ -132,15 +157,32 @@ extension Registry {
   /// What an object becomes: transformed, prepared, admitted and found valid.
   private func changed(
     _ old: JSONValue, _ entry: Entry, _ info: ResourceInfo, name: String, subresource: String,
-    context: RequestContext, isApply: Bool, transform: (JSONValue) throws(APIStatus) -> JSONValue
+    context: RequestContext, isApply: Bool, isPatch: Bool,
+    transform: (JSONValue) throws(APIStatus) -> JSONValue
   ) async throws(APIStatus) -> JSONValue {
     var new = try transform(old)
+    if info.needsResourceVersionOnUpdate, new.resourceVersion.isEmpty, !isApply, !isPatch {
+      let error = FieldError.invalid(
+        "metadata.resourceVersion", 0, "must be specified for an update")
+      throw APIStatus.invalid(
+        kind: info.resource, group: info.group, name: name, errors: [error])
+    }
     if let asked = Revision(new.resourceVersion), asked != 0, asked != entry.modRevision {
       throw .conflict(info.gvr, name: name, APIStatus.modified)
     }
     let sent = new.at("metadata", "managedFields")
-    try prepareForUpdate(&new, old: old, info, name: name, subresource: subresource)
+    if isPatch { try checkImmutableTimes(new, old: old, info, name: name) }
+    try prepareForUpdate(
+      &new, old: old, info, name: name, subresource: subresource, isPatch: isPatch)
+    Preparation.update(&new, old: old, info, subresource: subresource)
     Defaulting.apply(to: &new, resource: info)
+    if info.isServices, subresource.isEmpty {
+      let unavailable = ServiceFields.prepareFamilies(&new)
+      if !unavailable.isEmpty {
+        throw APIStatus.invalid(
+          kind: info.kind, group: info.group, name: name, errors: unavailable)
+      }
+    }
     if isApply {
       new.set(sent, at: "metadata", "managedFields")
     } else {
@@ -151,6 +193,17 @@ extension Registry {
     let errors = Validation.update(new: new, old: old, resource: info, subresource: subresource)
     if !errors.isEmpty {
       throw APIStatus.invalid(kind: info.kind, group: info.group, name: name, errors: errors)
+    }
+    if subresource == "resize" {
+      let quality = QualityOfService.of(pod: new)
+      if let before = old.at("status", "qosClass")?.stringValue, quality != before {
+        let error = FieldError.invalid(
+          "spec", .string(quality), "Pod QOS Class may not change as a result of resizing")
+        throw APIStatus.invalid(kind: info.kind, group: info.group, name: name, errors: [error])
+      }
+    }
+    if subresource.isEmpty {
+      for warning in ObjectWarnings.of(new, info) { context.warnings.add(warning) }
     }
     try await validateUpdate(new, old: old, info, subresource: subresource, context)
     return new
@@ -170,11 +223,30 @@ extension Registry {
     return ObjectCodec.encode(object).bytes(at: revision)
   }
 
+  /// A patch that sets when an object is deleted is refused, where a replacement is overruled.
+  private func checkImmutableTimes(
+    _ new: JSONValue, old: JSONValue, _ info: ResourceInfo, name: String
+  ) throws(APIStatus) {
+    for key in ["deletionTimestamp", "deletionGracePeriodSeconds"] {
+      guard let value = new["metadata"]?[key], !value.isNull, value != old["metadata"]?[key] else {
+        continue
+      }
+      let error = FieldError.invalid("metadata.\(key)", value, "field is immutable")
+      throw APIStatus.invalid(
+        kind: info.kind, group: info.group, name: name, errors: [error, error])
+    }
+  }
+
   private func prepareForUpdate(
     _ new: inout JSONValue, old: JSONValue, _ info: ResourceInfo, name: String,
-    subresource: String
+    subresource: String, isPatch: Bool
   ) throws(APIStatus) {
     let uid = new.uid
+    if !uid.isEmpty, uid != old.uid, isPatch {
+      let error = FieldError.invalid("metadata.uid", .string(uid), "field is immutable")
+      throw APIStatus.invalid(
+        kind: info.kind, group: info.group, name: name, errors: [error, error])
+    }
     if !uid.isEmpty, uid != old.uid {
       throw .conflict(
         info.gvr, name: name,
@@ -218,7 +290,7 @@ extension Registry {
     new["apiVersion"] = old["apiVersion"]
     for name in [
       "uid", "creationTimestamp", "generation", "deletionTimestamp",
-      "deletionGracePeriodSeconds", "resourceVersion", "generateName",
+      "deletionGracePeriodSeconds", "resourceVersion",
     ] {
       new.set(old.at("metadata", name), at: "metadata", name)
     }

@@ -58,6 +58,16 @@ extension TablePrinter {
       return [
         .string(row.name),
         .string(parts.compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: "/")),
+        .string(row.age),
+      ]
+    },
+    "admissionregistration.k8s.io/ValidatingAdmissionPolicy": { row in
+      let kind = row.object.at("spec", "paramKind")
+      let parameters =
+        kind.map { "\($0["apiVersion"]?.stringValue ?? "")/\($0["kind"]?.stringValue ?? "")" }
+      return [
+        .string(row.name), JSONValue(row.list("spec", "validations").count),
+        .string(parameters ?? "<unset>"), .string(row.age),
       ]
     },
     "policy/PodDisruptionBudget": { row in

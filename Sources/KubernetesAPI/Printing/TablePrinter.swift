@@ -61,7 +61,8 @@ public enum TablePrinter {
     let row = Row(object, now: now)
     if let printer = printers["\(resource.group)/\(resource.kind)"] {
       let cells = printer(row)
-      if cells.count == columns.count { return cells }
+      // Upstream's IPAddress has an age that no column names.
+      if cells.count >= columns.count { return cells }
     }
     return columns.map { column in
       switch column.name {

@@ -52,6 +52,7 @@ extension Validation.Checker {
     ports(container["ports"], "\(field).ports", spec: spec, &hostPorts)
     environment(container, field)
     mounts(container, field, volumeNames)
+    devices(container, field, spec: spec)
     resources(container["resources"], "\(field).resources")
     for key in ["livenessProbe", "readinessProbe", "startupProbe"] {
       probe(container[key], "\(field).\(key)", name: key)
@@ -59,6 +60,15 @@ extension Validation.Checker {
     for hook in ["postStart", "preStop"] {
       let handler = container.at("lifecycle", hook)
       if let handler { self.handler(handler, "\(field).lifecycle.\(hook)") }
+      if let seconds = handler?.at("sleep", "seconds")?.intValue {
+        let grace = spec["terminationGracePeriodSeconds"]?.intValue ?? 30
+        if seconds < 0 || seconds > grace {
+          add(
+            .invalid(
+              "\(field).lifecycle.\(hook).sleep", .int(seconds),
+              "must be non-negative and less than terminationGracePeriodSeconds (\(grace))"))
+        }
+      }
     }
     for key in ["runAsUser", "runAsGroup"] {
       let value = container.at("securityContext", key)
@@ -155,7 +165,10 @@ extension Validation.Checker {
       ]
       .filter { source[$0] != nil }
       if let reference = source["fieldRef"] {
-        _ = required(reference["fieldPath"], "\(from).fieldRef.fieldPath")
+        fieldReference(reference, "\(from).fieldRef", Self.environmentFields)
+      }
+      if let reference = source["resourceFieldRef"] {
+        resourceReference(reference, "\(from).resourceFieldRef", needsContainer: false)
       }
       for kind in ["configMapKeyRef", "secretKeyRef"] {
         guard let reference = source[kind] else { continue }
@@ -201,6 +214,8 @@ extension Validation.Checker {
 
   private mutating func mounts(_ container: JSONValue, _ field: String, _ names: Set<String>) {
     var paths: Set<String> = []
+    let devices = container["volumeDevices"]?.arrayValue ?? []
+    let isPrivileged = container.at("securityContext", "privileged") == true
     for (index, mount) in (container["volumeMounts"]?.arrayValue ?? []).enumerated() {
       let place = "\(field).volumeMounts[\(index)]"
       let name = mount["name"]?.stringValue ?? ""
@@ -210,6 +225,16 @@ extension Validation.Checker {
         add(.notFound("\(place).name", .string(name)))
       }
       let path = mount["mountPath"]?.stringValue ?? ""
+      if devices.contains(where: { $0["name"]?.stringValue == name }) {
+        add(.invalid("\(place).name", .string(name), "must not already exist in volumeDevices"))
+      }
+      if devices.contains(where: { $0["devicePath"]?.stringValue == path }), !path.isEmpty {
+        add(
+          .invalid(
+            "\(place).mountPath", .string(path), "must not already exist as a path in volumeDevices"
+          ))
+      }
+      mountOptions(mount, "\(field).volumeMounts", isPrivileged: isPrivileged)
       if path.isEmpty {
         add(.required("\(place).mountPath"))
       } else if !paths.insert(path).inserted {
@@ -227,6 +252,73 @@ extension Validation.Checker {
             .invalid(
               "\(place).subPathExpr", expression, "subPathExpr and subPath are mutually exclusive"))
         }
+      }
+    }
+  }
+
+  private mutating func mountOptions(_ mount: JSONValue, _ field: String, isPrivileged: Bool) {
+    let propagation = mount["mountPropagation"]
+    oneOf(
+      propagation, "\(field).mountPropagation", ["Bidirectional", "HostToContainer", "None"])
+    if propagation == "Bidirectional", !isPrivileged {
+      add(
+        .forbidden(
+          "\(field).mountPropagation",
+          "Bidirectional mount propagation is available only to privileged containers"))
+    }
+    guard let mode = mount["recursiveReadOnly"] else { return }
+    let place = "\(field).recursiveReadOnly"
+    oneOf(mode, place, ["Disabled", "Enabled", "IfPossible"])
+    guard mode == "Enabled" || mode == "IfPossible" else { return }
+    if mount["readOnly"] != true {
+      add(.forbidden(place, "may only be specified when readOnly is true"))
+    }
+    if let propagation, propagation != "None" {
+      add(
+        .forbidden(
+          place, "may only be specified when mountPropagation is None or not specified"))
+    }
+  }
+
+  private mutating func devices(_ container: JSONValue, _ field: String, spec: JSONValue) {
+    let volumes = spec["volumes"]?.arrayValue ?? []
+    let mounts = container["volumeMounts"]?.arrayValue ?? []
+    var names: Set<String> = []
+    var paths: Set<String> = []
+    for (index, device) in (container["volumeDevices"]?.arrayValue ?? []).enumerated() {
+      let place = "\(field).volumeDevices[\(index)]"
+      let name = device["name"]?.stringValue ?? ""
+      let path = device["devicePath"]?.stringValue ?? ""
+      if name.isEmpty { add(.required("\(place).name")) }
+      if path.isEmpty { add(.required("\(place).devicePath")) }
+      if !names.insert(name).inserted {
+        add(.invalid("\(place).name", .string(name), "must be unique"))
+      }
+      if let volume = volumes.first(where: { $0["name"]?.stringValue == name }) {
+        if volume["persistentVolumeClaim"] == nil, volume["ephemeral"] == nil {
+          add(
+            .invalid(
+              "\(place).name", .string(name),
+              "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode"
+            ))
+        }
+      } else if !claimNames.contains(name) {
+        add(.notFound("\(place).name", .string(name)))
+      }
+      if path.split(separator: "/").contains("..") {
+        add(.invalid("\(place).devicePath", .string(path), "must not contain '..'"))
+      }
+      if !paths.insert(path).inserted {
+        add(.invalid("\(place).devicePath", .string(path), "must be unique"))
+      }
+      if mounts.contains(where: { $0["name"]?.stringValue == name }) {
+        add(.invalid("\(place).name", .string(name), "must not already exist in volumeMounts"))
+      }
+      if mounts.contains(where: { $0["mountPath"]?.stringValue == path }), !path.isEmpty {
+        add(
+          .invalid(
+            "\(place).devicePath", .string(path), "must not already exist as a path in volumeMounts"
+          ))
       }
     }
   }

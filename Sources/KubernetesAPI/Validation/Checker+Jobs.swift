@@ -6,6 +6,10 @@ extension Validation.Checker {
   mutating func job() {
     if value("spec.selector") == nil {
       add(.required("spec.selector"))
+      add(
+        .invalid(
+          "spec.template.metadata.labels", value("spec.template.metadata.labels") ?? .null,
+          "`selector` does not match template `labels`"))
     } else {
       selector(value("spec.selector"), "spec.selector")
       let labels = value("spec.template.metadata.labels")
@@ -23,14 +27,24 @@ extension Validation.Checker {
     if required(value("spec.schedule"), "spec.schedule") {
       let schedule = value("spec.schedule")?.stringValue ?? ""
       let fields = schedule.split(separator: " ").count
-      if !schedule.hasPrefix("@"), fields != 5 {
+      if schedule.contains("TZ") {
+        if isCreate {
+          add(
+            .invalid(
+              "spec.schedule", .string(schedule),
+              "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"))
+        }
+      } else if !schedule.hasPrefix("@"), fields != 5 {
         add(
           .invalid(
             "spec.schedule", .string(schedule),
             "expected exactly 5 fields, found \(fields): "
               + "[\(schedule)]"))
+      } else if let problem = CronSchedule.problem(schedule) {
+        add(.invalid("spec.schedule", .string(schedule), problem))
       }
     }
+    timeZone(value("spec.timeZone"))
     oneOf(
       value("spec.concurrencyPolicy"), "spec.concurrencyPolicy", ["Allow", "Forbid", "Replace"])
     for key in [
@@ -40,6 +54,11 @@ extension Validation.Checker {
     }
     let template = value("spec.jobTemplate.spec")
     jobSpec("spec.jobTemplate.spec", template)
+    if let selector = template?["selector"] {
+      add(
+        .invalid(
+          "spec.jobTemplate.spec.selector", selector, "`selector` will be auto-generated"))
+    }
     if template?["manualSelector"] == true {
       add(
         .notSupported(
@@ -47,7 +66,33 @@ extension Validation.Checker {
     }
   }
 
+  /// A name of the time zone database; "Local" and "utc" in other spellings are none.
+  private mutating func timeZone(_ value: JSONValue?) {
+    guard let name = value?.stringValue else { return }
+    let field = "spec.timeZone"
+    if name.isEmpty {
+      add(.invalid(field, value, "timeZone must be nil or non-empty string"))
+    } else if name.lowercased() == "local" {
+      add(
+        .invalid(
+          field, value,
+          "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"))
+    } else if !TimeZoneNames.contains(name) {
+      add(.invalid(field, value, "unknown time zone \(name)"))
+    }
+  }
+
   private mutating func jobSpec(_ field: String, _ spec: JSONValue?) {
+    podFailurePolicy(spec, field)
+    successPolicy(spec, field)
+    if let manager = spec?["managedBy"]?.stringValue {
+      for (part, problem) in NameRules.domainPrefixedPath(manager) {
+        add(.invalid("\(field).managedBy", .string(part), problem))
+      }
+      if manager.utf8.count > 63 {
+        add(FieldError(.tooLong, "\(field).managedBy", "may not be more than 63 bytes"))
+      }
+    }
     for key in [
       "parallelism", "completions", "activeDeadlineSeconds", "backoffLimit",
       "backoffLimitPerIndex", "maxFailedIndexes", "ttlSecondsAfterFinished",
@@ -115,7 +160,25 @@ extension Validation.Checker {
       immutable("spec.completions", old.at("spec", "completions"))
     }
     // A suspended job that never ran may still be told where its pods go.
-    guard old.at("spec", "suspend") != true || old.at("status", "startTime") != nil else { return }
+    guard old.at("spec", "suspend") != true || old.at("status", "startTime") != nil else {
+      let now = Self.fixedPart(value("spec.template.spec"))
+      if now != Self.fixedPart(old.at("spec", "template", "spec")) {
+        add(.invalid("spec.template.spec", value("spec.template.spec"), "field is immutable"))
+      }
+      return
+    }
     immutable("spec.template", old.at("spec", "template"))
+  }
+
+  /// A pod's specification without what says where its pods go.
+  private static func fixedPart(_ spec: JSONValue?) -> JSONValue {
+    var spec = spec ?? .null
+    for key in ["nodeSelector", "tolerations", "affinity", "schedulingGates"] { spec[key] = nil }
+    for list in ["containers", "initContainers"] {
+      guard case .array(var containers)? = spec[list] else { continue }
+      for index in containers.indices { containers[index]["resources"] = nil }
+      spec[list] = .array(containers)
+    }
+    return spec
   }
 }

@@ -12,8 +12,14 @@ extension Validation.Checker {
       isCreate ? NameRules.dns1123Label(name) : NameRules.dns1123Subdomain(name)
     case "rbac.authorization.k8s.io/Role", "rbac.authorization.k8s.io/ClusterRole",
       "rbac.authorization.k8s.io/RoleBinding", "rbac.authorization.k8s.io/ClusterRoleBinding",
-      "networking.k8s.io/IPAddress":
+      "apiregistration.k8s.io/APIService":
       NameRules.pathSegment(name)
+    case "networking.k8s.io/IPAddress": IPAddress.canonicalProblems(name)
+    case "storage.k8s.io/CSIDriver": NameRules.driverName(name)
+    case "batch/CronJob":
+      // Room for what the names of its jobs end in.
+      NameRules.dns1123Subdomain(name)
+        + (isCreate && name.utf8.count > 52 ? ["must be no more than 52 characters"] : [])
     default: NameRules.dns1123Subdomain(name)
     }
   }

@@ -68,6 +68,12 @@ extension Validation.Checker {
 
   /// A pod's class of service is decided when it is created.
   mutating func podStatus() {
+    for (index, condition) in (value("status.conditions")?.arrayValue ?? []).enumerated() {
+      let type = condition["type"]?.stringValue ?? ""
+      // Upstream writes this field's name as its own code does.
+      add(
+        NameRules.qualifiedName(type), "status.conditions[\(index)].Type", .string(type))
+    }
     let now = value("status.qosClass")
     guard let before = old?.at("status", "qosClass"), now != before else { return }
     add(.invalid("status.qosClass", now, "field is immutable"))

@@ -65,10 +65,67 @@ extension Validation.Checker {
         .string(type))
     }
     topologySpread(spec["topologySpreadConstraints"], "\(field).topologySpreadConstraints")
+    dnsConfiguration(spec["dnsConfig"], "\(field).dnsConfig")
+    if let host = spec["hostnameOverride"]?.stringValue {
+      let place = "\(field).hostnameOverride"
+      if spec["setHostnameAsFQDN"] == true {
+        add(.forbidden(place, "may not be specified when setHostnameAsFQDN is true"))
+      }
+      if spec["hostNetwork"] == true {
+        add(.forbidden(place, "may not be specified when hostNetwork is true"))
+      }
+      if host.utf8.count > 64 { add(FieldError(.tooLong, place, "may not be more than 64 bytes")) }
+      add(NameRules.dns1123Subdomain(host), place, .string(host))
+    }
+    var gates: Set<String> = []
+    for (index, gate) in (spec["schedulingGates"]?.arrayValue ?? []).enumerated() {
+      let place = "\(field).schedulingGates[\(index)]"
+      let name = gate["name"]?.stringValue ?? ""
+      add(NameRules.qualifiedName(name), place, .string(name))
+      if !gates.insert(name).inserted { add(.duplicate(place, .string(name))) }
+    }
+  }
+
+  private mutating func dnsConfiguration(_ value: JSONValue?, _ field: String) {
+    let servers = value?["nameservers"]?.arrayValue ?? []
+    if servers.count > 3 {
+      add(
+        .invalid(
+          "\(field).nameservers", .array(servers), "must not have more than 3 nameservers"))
+    }
+    for (index, server) in servers.enumerated() {
+      address(server, "\(field).nameservers[\(index)]")
+    }
+    let searches = value?["searches"]?.arrayValue ?? []
+    if searches.count > 32 {
+      add(
+        .invalid(
+          "\(field).searches", .array(searches), "must not have more than 32 search paths"))
+    }
+    let length = searches.reduce(max(0, searches.count - 1)) {
+      $0 + ($1.stringValue ?? "").utf8.count
+    }
+    if length > 2048 {
+      add(
+        .invalid(
+          "\(field).searches", .array(searches),
+          "must not have more than 2048 characters (including spaces) in the search list"))
+    }
+    for (index, search) in searches.enumerated() where search != "." {
+      var text = search.stringValue ?? ""
+      if text.hasSuffix(".") { text.removeLast() }
+      add(
+        NameRules.dns1123SubdomainWithUnderscore(text), "\(field).searches[\(index)]",
+        .string(text))
+    }
+    for (index, option) in (value?["options"]?.arrayValue ?? []).enumerated()
+    where (option["name"]?.stringValue ?? "").isEmpty {
+      add(.required("\(field).options[\(index)]", "must not be empty"))
+    }
   }
 
   /// A StatefulSet's claims count as volumes of its pods.
-  private var claimNames: Set<String> {
+  var claimNames: Set<String> {
     Set(
       (value("spec.volumeClaimTemplates")?.arrayValue ?? []).compactMap {
         $0.at("metadata", "name")?.stringValue
@@ -83,7 +140,7 @@ extension Validation.Checker {
     }
   }
 
-  private mutating func tolerations(_ value: JSONValue?, _ field: String) {
+  mutating func tolerations(_ value: JSONValue?, _ field: String) {
     for (index, toleration) in (value?.arrayValue ?? []).enumerated() {
       let place = "\(field)[\(index)]"
       let key = toleration["key"]?.stringValue ?? ""
@@ -137,6 +194,22 @@ extension Validation.Checker {
     for (index, group) in (context?["supplementalGroups"]?.arrayValue ?? []).enumerated() {
       identifier(group, "\(field).supplementalGroups[\(index)]")
     }
+    var parameters: Set<String> = []
+    for (index, sysctl) in (context?["sysctls"]?.arrayValue ?? []).enumerated() {
+      let place = "\(field).sysctls[\(index)].name"
+      let name = sysctl["name"]?.stringValue ?? ""
+      if name.isEmpty {
+        add(.required(place))
+      } else if !Self.isSysctl(name) {
+        add(
+          .invalid(
+            place, .string(name),
+            "must have at most 253 characters and match regex "
+              + "^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$"))
+      } else if !parameters.insert(name.map { $0 == "/" ? "." : String($0) }.joined()).inserted {
+        add(.duplicate(place, .string(name)))
+      }
+    }
     oneOf(
       context?["fsGroupChangePolicy"], "\(field).fsGroupChangePolicy",
       ["Always", "OnRootMismatch"])
@@ -146,6 +219,15 @@ extension Validation.Checker {
     oneOf(
       context?.at("seccompProfile", "type"), "\(field).seccompProfile.type",
       ["Localhost", "RuntimeDefault", "Unconfined"])
+  }
+
+  private static func isSysctl(_ name: String) -> Bool {
+    name.utf8.count <= 253
+      && name.split(
+        omittingEmptySubsequences: false, whereSeparator: { $0 == "." || $0 == "/" }
+      ).allSatisfy { part in
+        NameRules.isLabelSyntax(part.utf8.map { $0 == UInt8(ascii: "_") ? UInt8(ascii: "-") : $0 })
+      }
   }
 
   private mutating func affinity(_ affinity: JSONValue?, _ field: String) {
@@ -192,8 +274,8 @@ extension Validation.Checker {
   }
 
   private mutating func topologySpread(_ value: JSONValue?, _ field: String) {
-    var seen: Set<String> = []
-    for (index, constraint) in (value?.arrayValue ?? []).enumerated() {
+    let constraints = value?.arrayValue ?? []
+    for (index, constraint) in constraints.enumerated() {
       let place = "\(field)[\(index)]"
       if (constraint["maxSkew"]?.intValue ?? 0) <= 0 {
         add(.invalid("\(place).maxSkew", constraint["maxSkew"], "must be greater than zero"))
@@ -207,13 +289,44 @@ extension Validation.Checker {
       let action = constraint["whenUnsatisfiable"]?.stringValue ?? ""
       oneOf(
         .string(action), "\(place).whenUnsatisfiable", ["DoNotSchedule", "ScheduleAnyway"])
-      if !seen.insert("{\(key), \(action)}").inserted {
+      if constraints[(index + 1)...].contains(where: {
+        $0["topologyKey"]?.stringValue ?? "" == key
+          && $0["whenUnsatisfiable"]?.stringValue ?? "" == action
+      }) {
         add(
           .duplicate(
             "\(place).{topologyKey, whenUnsatisfiable}", .string("{\(key), \(action)}")))
       }
       if let domains = constraint["minDomains"]?.intValue, domains <= 0 {
         add(.invalid("\(place).minDomains", .int(domains), "must be greater than zero"))
+      }
+      if let domains = constraint["minDomains"], action != "DoNotSchedule" {
+        add(
+          .invalid(
+            "\(place).minDomains", domains,
+            "can only use minDomains if whenUnsatisfiable=DoNotSchedule, not \(action)"))
+      }
+      let keys = constraint["matchLabelKeys"]?.arrayValue ?? []
+      if !keys.isEmpty, constraint["labelSelector"] == nil {
+        add(
+          .forbidden(
+            "\(place).matchLabelKeys", "must not be specified when labelSelector is not set"))
+      } else {
+        let selected = Set(
+          (constraint.at("labelSelector", "matchExpressions")?.arrayValue ?? [])
+            .compactMap { $0["key"]?.stringValue }
+            + (constraint.at("labelSelector", "matchLabels")?.objectValue.map { Array($0.keys) }
+              ?? []))
+        for (position, key) in keys.enumerated() {
+          let text = key.stringValue ?? ""
+          add(NameRules.labelKey(text), "\(place).matchLabelKeys[\(position)]", key)
+          if selected.contains(text) {
+            add(
+              .invalid(
+                "\(place).matchLabelKeys[\(position)]", key,
+                "exists in both matchLabelKeys and labelSelector"))
+          }
+        }
       }
       for key in ["nodeAffinityPolicy", "nodeTaintsPolicy"] {
         oneOf(constraint[key], "\(place).\(key)", ["Honor", "Ignore"])
@@ -238,6 +351,7 @@ extension Validation.Checker {
       let image = container["image"]?.stringValue ?? ""
       if image.isEmpty { add(.required("spec.containers[\(index)].image")) }
     }
+    gateUpdate(old)
     let kept = old.at("spec", "tolerations")?.arrayValue ?? []
     let tolerations = value("spec.tolerations")?.arrayValue ?? []
     let onlyAdds = kept.allSatisfy { toleration in
@@ -257,9 +371,36 @@ extension Validation.Checker {
           + "be set to 1 if it was previously negative)"))
   }
 
+  /// Gates only go; while there are some, where the pod may run can only be narrowed.
+  private mutating func gateUpdate(_ old: JSONValue) {
+    let gates = Set(
+      (old.at("spec", "schedulingGates")?.arrayValue ?? []).compactMap { $0["name"]?.stringValue })
+    for (index, gate) in (value("spec.schedulingGates")?.arrayValue ?? []).enumerated() {
+      let name = gate["name"]?.stringValue ?? ""
+      if !gates.contains(name) {
+        add(
+          .forbidden(
+            "spec.schedulingGates[\(index)].name",
+            "only deletion is allowed, but found new scheduling gate '\(name)'"))
+      }
+    }
+    guard !gates.isEmpty else { return }
+    let now = value("spec.nodeSelector")?.objectValue ?? [:]
+    for (key, label) in old.at("spec", "nodeSelector")?.objectValue ?? [:]
+    where now[key] != label {
+      add(
+        .invalid(
+          "spec.nodeSelector", value("spec.nodeSelector") ?? .null,
+          "only additions to spec.nodeSelector are allowed (no mutations or deletions)"))
+      break
+    }
+  }
+
   private func comparableSpec(_ spec: JSONValue?) -> JSONValue {
     var spec = spec ?? .null
-    for key in ["activeDeadlineSeconds", "tolerations"] { spec[key] = nil }
+    for key in ["activeDeadlineSeconds", "tolerations", "schedulingGates"] { spec[key] = nil }
+    let grace = spec["terminationGracePeriodSeconds"]?.intValue ?? 0
+    if grace < 0 { spec["terminationGracePeriodSeconds"] = 1 }
     let gated = !(old?.at("spec", "schedulingGates")?.arrayValue ?? []).isEmpty
     if gated {
       for key in ["schedulingGates", "nodeSelector", "affinity"] { spec[key] = nil }

@@ -6,7 +6,10 @@ extension Validation.Checker {
     let type = spec?["type"]?.stringValue ?? ""
     let headless = spec?["clusterIP"] == "None"
     let ports = spec?["ports"]?.arrayValue ?? []
-    if ports.isEmpty, !headless, type != "ExternalName" { add(.required("spec.ports")) }
+    let isAddressLeftOut = spec?["clusterIP"] == nil && spec?["clusterIPs"]?[0] == "None"
+    if ports.isEmpty, !headless, !isAddressLeftOut, type != "ExternalName" {
+      add(.required("spec.ports"))
+    }
     if type == "LoadBalancer", headless {
       add(
         .invalid(
@@ -52,7 +55,6 @@ extension Validation.Checker {
   private mutating func servicePorts(_ ports: [JSONValue], type: String) {
     var names: Set<String> = []
     var seen: Set<String> = []
-    var nodePorts: Set<String> = []
     for (index, port) in ports.enumerated() {
       let field = "spec.ports[\(index)]"
       let name = port["name"]?.stringValue ?? ""
@@ -82,8 +84,6 @@ extension Validation.Checker {
       if type != "NodePort", type != "LoadBalancer" {
         add(
           .forbidden("\(field).nodePort", "may not be used when `type` is '\(type)'"))
-      } else if !nodePorts.insert("\(transport)/\(node)").inserted {
-        add(.duplicate("\(field).nodePort", .int(node)))
       }
     }
   }
@@ -143,7 +143,17 @@ extension Validation.Checker {
     oneOf(
       spec?["trafficDistribution"], "spec.trafficDistribution",
       ["PreferClose", "PreferSameZone", "PreferSameNode"])
-    guard type != "LoadBalancer" else { return }
+    guard type != "LoadBalancer" else {
+      for (index, entry) in (spec?["loadBalancerSourceRanges"]?.arrayValue ?? []).enumerated() {
+        var text = entry.stringValue ?? ""
+        text = text.trimmingSpaces
+        range(text, "spec.LoadBalancerSourceRanges[\(index)]", isStrict: false)
+      }
+      if let name = spec?["loadBalancerClass"]?.stringValue {
+        add(NameRules.qualifiedName(name), "spec.loadBalancerClass", .string(name))
+      }
+      return
+    }
     let detail = "may only be used when `type` is 'LoadBalancer'"
     if !(spec?["loadBalancerSourceRanges"]?.arrayValue ?? []).isEmpty {
       add(.forbidden("spec.LoadBalancerSourceRanges", detail))

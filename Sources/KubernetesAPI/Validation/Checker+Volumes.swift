@@ -67,12 +67,123 @@ extension Validation.Checker {
         add(.required("\(place).volumeClaimTemplate"))
         return
       }
+      for key in ["name", "generateName", "namespace"]
+      where !(template.at("metadata", key)?.stringValue ?? "").isEmpty {
+        add(.forbidden("\(place).volumeClaimTemplate.metadata.\(key)", "cannot be set"))
+      }
       claimSpec(template["spec"], "\(place).volumeClaimTemplate.spec")
+    case "downwardAPI":
+      for item in source["items"]?.arrayValue ?? [] { downwardFile(item, place) }
     case "projected":
+      projectedPaths(source, place)
       for (index, entry) in (source["sources"]?.arrayValue ?? []).enumerated() {
         projection(entry, "\(place).sources[\(index)]", spec: spec)
       }
     default: break
+    }
+  }
+
+  /// `spec.volumes[0].projected` of `spec.volumes[0].projected.sources[1]`.
+  private func projectedRoot(_ field: String) -> String {
+    guard let dot = field.lastIndex(of: ".") else { return field }
+    return String(field[..<dot])
+  }
+
+  /// Two sources can't write one file.
+  private mutating func projectedPaths(_ source: JSONValue, _ field: String) {
+    var paths: [String: String] = [:]
+    for entry in source["sources"]?.arrayValue ?? [] {
+      for kind in ["secret", "configMap"] {
+        for item in entry[kind]?["items"]?.arrayValue ?? [] {
+          let path = item["path"]?.stringValue ?? ""
+          let name = entry[kind]?["name"]?.stringValue ?? ""
+          if paths.updateValue(name, forKey: path) != nil, !path.isEmpty {
+            add(.invalid(field, .string(name), "conflicting duplicate paths"))
+          }
+        }
+      }
+    }
+  }
+
+  static let environmentFields = [
+    "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName",
+    "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs",
+  ]
+  private static let fileFields = [
+    "metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace",
+    "metadata.uid",
+  ]
+  private static let resourceFields = ["cpu", "ephemeral-storage", "memory"].flatMap {
+    ["limits.\($0)", "requests.\($0)"]
+  }
+
+  private mutating func downwardFile(_ item: JSONValue, _ field: String) {
+    let path = item["path"]?.stringValue ?? ""
+    if path.isEmpty {
+      add(.required("\(field).path"))
+    } else if path.hasPrefix("/") {
+      add(.invalid("\(field).path", .string(path), "must be a relative path"))
+    } else if path.split(separator: "/").contains("..") {
+      add(.invalid("\(field).path", .string(path), "must not contain '..'"))
+    }
+    let reference = item["fieldRef"]
+    let resources = item["resourceFieldRef"]
+    if let reference {
+      fieldReference(reference, "\(field).fieldRef", Self.fileFields)
+      if resources != nil {
+        add(
+          .invalid(
+            field, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously"))
+      }
+    } else if let resources {
+      resourceReference(resources, "\(field).resourceFieldRef", needsContainer: true)
+    } else {
+      add(.required(field, "one of fieldRef and resourceFieldRef is required"))
+    }
+    if let mode = item["mode"]?.intValue, !(0...0o777).contains(mode) {
+      add(
+        .invalid(
+          "\(field).mode", .int(mode), "must be a number between 0 and 0777 (octal), both inclusive"
+        ))
+    }
+  }
+
+  /// A field of the pod that its containers are told.
+  mutating func fieldReference(_ reference: JSONValue, _ field: String, _ allowed: [String]) {
+    let path = reference["fieldPath"]?.stringValue ?? ""
+    guard required(.string(path), "\(field).fieldPath") else { return }
+    for map in ["metadata.annotations", "metadata.labels"] where path.hasPrefix("\(map)['") {
+      guard path.hasSuffix("']") else { break }
+      let key = String(path.dropFirst(map.count + 2).dropLast(2))
+      add(
+        map.hasSuffix("labels")
+          ? NameRules.qualifiedName(key) : NameRules.qualifiedName(key.lowercased()), field,
+        .string(key))
+      return
+    }
+    let known =
+      Self.environmentFields + Self.fileFields
+      + ["spec.schedulerName", "spec.restartPolicy", "spec.hostNetwork", "status.phase"]
+    if !known.contains(path) {
+      add(
+        .invalid(
+          "\(field).fieldPath", .string(path),
+          "error converting fieldPath: field label not supported: \(path)"))
+    } else if !allowed.contains(path) {
+      add(.notSupported("\(field).fieldPath", .string(path), allowed))
+    }
+  }
+
+  mutating func resourceReference(_ reference: JSONValue, _ field: String, needsContainer: Bool) {
+    let name = reference["resource"]?.stringValue ?? ""
+    if needsContainer, (reference["containerName"]?.stringValue ?? "").isEmpty {
+      add(.required("\(field).containerName"))
+    } else if name.isEmpty {
+      add(.required("\(field).resource"))
+    } else if !Self.resourceFields.contains(name), !name.hasPrefix("limits.hugepages-"),
+      !name.hasPrefix("requests.hugepages-")
+    {
+      add(.notSupported("\(field).resource", .string(name), Self.resourceFields))
     }
   }
 
@@ -110,7 +221,11 @@ extension Validation.Checker {
             "may not specify a duration larger than 2^32 seconds"))
       }
     }
-    _ = required(token["path"], "\(place).path")
+    // Upstream names the volume's source here, not the token's.
+    _ = required(token["path"], "\(projectedRoot(field)).path")
+    if (spec["serviceAccountName"]?.stringValue ?? "").isEmpty, resource.kind == "Pod" {
+      add(.forbidden(place, "must not be specified when serviceAccountName is not set"))
+    }
   }
 
   static let accessModes = [

@@ -55,6 +55,38 @@ public enum Validation {
     "rbac.authorization.k8s.io/ClusterRoleBinding": { $0.roleBinding() },
     "certificates.k8s.io/CertificateSigningRequest": { $0.certificateSigningRequest() },
     "/Event": { $0.event() }, "events.k8s.io/Event": { $0.event() },
+    "/ResourceQuota": { $0.resourceQuota() },
+    "autoscaling/HorizontalPodAutoscaler": { $0.horizontalPodAutoscaler() },
+    "networking.k8s.io/Ingress": { $0.ingress() },
+    "networking.k8s.io/IngressClass": { $0.ingressClass() },
+    "networking.k8s.io/NetworkPolicy": { $0.networkPolicy() },
+    "networking.k8s.io/IPAddress": { $0.ipAddress() },
+    "networking.k8s.io/ServiceCIDR": { $0.serviceCIDR() },
+    "policy/PodDisruptionBudget": { $0.podDisruptionBudget() },
+    "scheduling.k8s.io/PriorityClass": { $0.priorityClass() },
+    "node.k8s.io/RuntimeClass": { $0.runtimeClass() },
+    "storage.k8s.io/StorageClass": { $0.storageClass() },
+    "storage.k8s.io/VolumeAttributesClass": { $0.volumeAttributesClass() },
+    "storage.k8s.io/CSIDriver": { $0.csiDriver() }, "storage.k8s.io/CSINode": { $0.csiNode() },
+    "storage.k8s.io/CSIStorageCapacity": { $0.csiStorageCapacity() },
+    "storage.k8s.io/VolumeAttachment": { $0.volumeAttachment() },
+    "flowcontrol.apiserver.k8s.io/FlowSchema": { $0.flowSchema() },
+    "flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration": { $0.priorityLevel() },
+    "apiregistration.k8s.io/APIService": { $0.apiService() },
+    "admissionregistration.k8s.io/MutatingWebhookConfiguration": { $0.webhookConfiguration() },
+    "admissionregistration.k8s.io/ValidatingWebhookConfiguration": { $0.webhookConfiguration() },
+    "admissionregistration.k8s.io/ValidatingAdmissionPolicy": { $0.validatingAdmissionPolicy() },
+    "admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding": {
+      $0.admissionPolicyBinding()
+    },
+    "admissionregistration.k8s.io/MutatingAdmissionPolicy": { $0.mutatingAdmissionPolicy() },
+    "admissionregistration.k8s.io/MutatingAdmissionPolicyBinding": {
+      $0.admissionPolicyBinding()
+    },
+    "resource.k8s.io/DeviceClass": { $0.deviceClass() },
+    "resource.k8s.io/ResourceClaim": { $0.resourceClaim() },
+    "resource.k8s.io/ResourceClaimTemplate": { $0.resourceClaimTemplate() },
+    "resource.k8s.io/ResourceSlice": { $0.resourceSlice() },
   ]
 
   /// By group and kind: what may not change.
@@ -77,6 +109,25 @@ public enum Validation {
     },
     "rbac.authorization.k8s.io/RoleBinding": { $0.roleReferenceUpdate($1) },
     "rbac.authorization.k8s.io/ClusterRoleBinding": { $0.roleReferenceUpdate($1) },
+    "/ResourceQuota": { $0.resourceQuotaUpdate($1) },
+    "networking.k8s.io/IngressClass": { checker, old in
+      checker.immutable("spec.controller", old.at("spec", "controller"))
+    },
+    "networking.k8s.io/IPAddress": { checker, old in
+      checker.immutable("spec.parentRef", old.at("spec", "parentRef"))
+    },
+    "networking.k8s.io/ServiceCIDR": { $0.serviceCIDRUpdate($1) },
+    "scheduling.k8s.io/PriorityClass": { $0.priorityClassUpdate($1) },
+    "node.k8s.io/RuntimeClass": { checker, old in checker.immutable("handler", old["handler"]) },
+    "storage.k8s.io/StorageClass": { $0.storageClassUpdate($1) },
+    "storage.k8s.io/VolumeAttributesClass": { $0.volumeAttributesClassUpdate($1) },
+    "storage.k8s.io/CSIDriver": { $0.csiDriverUpdate($1) },
+    "storage.k8s.io/CSINode": { $0.csiNodeUpdate($1) },
+    "storage.k8s.io/CSIStorageCapacity": { $0.csiStorageCapacityUpdate($1) },
+    "storage.k8s.io/VolumeAttachment": { $0.volumeAttachmentUpdate($1) },
+    "resource.k8s.io/ResourceClaim": { $0.resourceClaimUpdate($1) },
+    "resource.k8s.io/ResourceClaimTemplate": { $0.resourceClaimUpdate($1) },
+    "resource.k8s.io/ResourceSlice": { $0.resourceSliceUpdate($1) },
   ]
 
   /// By group, kind and subresource: checks of what only this subresource writes.
@@ -96,8 +147,35 @@ public enum Validation {
 
   /// By group and kind: checks of a status that is written.
   private static let statusRules: [String: Rule] = [
-    "apps/Deployment": { $0.statusCounts(["replicas", "updatedReplicas", "readyReplicas"]) },
-    "apps/ReplicaSet": { $0.statusCounts(["replicas", "readyReplicas", "availableReplicas"]) },
-    "apps/StatefulSet": { $0.statusCounts(["replicas", "readyReplicas", "currentReplicas"]) },
+    "apps/Deployment": { $0.deploymentStatus() },
+    "apps/ReplicaSet": { checker in
+      let parts = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"]
+      checker.replicaCounts(parts, parts: parts)
+    },
+    "/ReplicationController": { checker in
+      let parts = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"]
+      checker.replicaCounts(parts, parts: parts)
+    },
+    "apps/StatefulSet": { checker in
+      let parts = ["readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"]
+      checker.replicaCounts(parts, parts: parts)
+    },
+    "apps/DaemonSet": {
+      $0.statusCounts([
+        "currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady",
+        "observedGeneration", "updatedNumberScheduled", "numberAvailable", "numberUnavailable",
+        "collisionCount",
+      ])
+    },
+    "batch/Job": { $0.jobStatus() }, "/Namespace": { $0.namespaceStatus() },
+    "/Service": { $0.loadBalancerStatus() },
+    "networking.k8s.io/Ingress": { $0.loadBalancerStatus() },
+    "networking.k8s.io/ServiceCIDR": { $0.conditions() },
+    "autoscaling/HorizontalPodAutoscaler": { $0.autoscalerStatus() },
+    "admissionregistration.k8s.io/ValidatingAdmissionPolicy": { $0.conditions() },
+    "flowcontrol.apiserver.k8s.io/FlowSchema": { $0.uniqueConditions() },
+    "flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration": { $0.uniqueConditions() },
+    "policy/PodDisruptionBudget": { $0.podDisruptionBudgetStatus() },
+    "/ResourceQuota": { $0.resourceQuotaStatus() },
   ]
 }
