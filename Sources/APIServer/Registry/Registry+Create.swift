@@ -29,7 +29,9 @@ extension Registry {
       } catch {
         // A generated name that is taken is nobody's fault: try another one.
         let isCollision = error.reason == "AlreadyExists" && error.name == candidate.name
-        guard !generated.isEmpty, isCollision, attempt < 7 else { throw error }
+        // Its definition changed, or went away.
+        let isOvertaken = info.custom != nil && error.reason == "Conflict"
+        guard attempt < 7, isOvertaken || isCollision && !generated.isEmpty else { throw error }
       }
     }
     throw .internalError("no free name was found")
@@ -49,13 +51,14 @@ extension Registry {
     finishCreate(&object, info)
     try await admitCreate(&object, info, context)
     object.set(managedFields, at: "metadata", "managedFields")
-    let errors = Validation.create(object, resource: info)
+    let errors = validateCreate(object, info, context)
     if !errors.isEmpty {
       throw APIStatus.invalid(
         kind: info.kind, group: info.group, name: object.name, errors: errors)
     }
     let key = key(info, namespace: namespace, name: object.name)
     var compares = [Compare(key: key, revision: 0)]
+    if let guardKey = try definitionGuard(info, object: object) { compares.append(guardKey) }
     if let guardKey = try await namespaceGuard(info, namespace: namespace, object: object) {
       compares.append(guardKey)
     }
@@ -161,6 +164,19 @@ extension Registry {
       throw .badRequest(
         "Object 'Kind' is missing in '\(String(object.text.prefix(200)))'")
     }
+    if info.custom != nil, kind == nil {
+      guard actualVersion == info.gvr.apiVersion else {
+        throw .badRequest(
+          "the API version in the data (\(actualVersion)) does not match the expected API version "
+            + "(\(info.gvr.apiVersion))")
+      }
+      guard actualKind == expected else {
+        throw APIStatus.invalid(
+          kind: actualKind, group: info.group, name: object.name,
+          errors: [.invalid("kind", .string(actualKind), "must be \(expected)")])
+      }
+      return
+    }
     guard actualKind == expected, actualVersion == info.gvr.apiVersion else {
       throw .badRequest(
         "\(actualKind) in version \"\(actualVersion)\" cannot be handled as a \(expected): "
@@ -209,6 +225,7 @@ extension Registry {
     if info.subresource("status") != nil, !info.keepsStatusOnCreate {
       object["status"] = nil
     }
+    if info.isDefinitions { Self.prepareDefinition(&object) }
     if info.isNamespaces {
       object.set(.string(object.name), at: "metadata", "labels", "kubernetes.io/metadata.name")
       var finalizers = object.at("spec", "finalizers")?.arrayValue ?? []
@@ -244,6 +261,10 @@ extension Registry {
   /// The object as it is stored: in the storage version of its resource.
   func storageForm(_ object: JSONValue, _ info: ResourceInfo) -> JSONValue {
     var object = object
+    if let custom = info.custom {
+      if info.gvr != info.storageGVR { custom.convert(&object, isStored: true) }
+      return object
+    }
     Conversion.convert(&object, from: info.gvr, to: info.storageGVR)
     return object
   }

@@ -19,6 +19,7 @@ public final class Registry: Sendable {
   let batches = SharedBatches()
   let snapshots = SnapshotCache()
   let clock: @Sendable () -> UInt64
+  let customResources: CustomResources
 
   public init(
     store: any EventStore, configuration: RegistryConfiguration, loops: any EventLoopGroup,
@@ -29,15 +30,21 @@ public final class Registry: Sendable {
     self.loops = loops
     self.logger = logger
     catalogue = .shared
+    customResources = CustomResources(store: store, logger: logger)
     clock = { WallClock.milliseconds() }
   }
 
-  /// Finds a resource of the catalogue.
+  /// Finds a resource: of the catalogue, or else a custom one.
   ///
   /// - Throws: 404 as upstream words it.
   public func resource(_ name: GroupVersionResource) throws(APIStatus) -> ResourceInfo {
+    if let info = catalogue.resource(
+      group: name.group, version: name.version, resource: name.resource)
+    {
+      return info
+    }
     guard
-      let info = catalogue.resource(
+      let info = customResources.current().resource(
         group: name.group, version: name.version, resource: name.resource)
     else { throw .unknownResource }
     return info

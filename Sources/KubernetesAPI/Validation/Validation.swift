@@ -54,6 +54,9 @@ public enum Validation {
     "rbac.authorization.k8s.io/RoleBinding": { $0.roleBinding() },
     "rbac.authorization.k8s.io/ClusterRoleBinding": { $0.roleBinding() },
     "/Event": { $0.event() }, "events.k8s.io/Event": { $0.event() },
+    "apiextensions.k8s.io/CustomResourceDefinition": {
+      $0.errors += DefinitionChecker.errors(in: $0.object, old: $0.old)
+    },
   ]
 
   /// By group and kind: what may not change.
