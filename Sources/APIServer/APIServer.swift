@@ -187,9 +187,15 @@ public final class APIServer: Sendable {
       let bootstrapping = Task {
         if await bootstrap.makeObjects() { handler.markStarted() }
       }
+      let definitions = DefinitionController(registry: registry, logger: logger)
       let background = Task {
-        await bootstrapping.value
-        await bootstrap.keepEndpoints()
+        await withTaskGroup(of: Void.self) { group in
+          group.addTask { await definitions.run() }
+          group.addTask {
+            await bootstrapping.value
+            await bootstrap.keepEndpoints()
+          }
+        }
       }
       return APIServer(
         registry: registry, boundAddresses: bound, listener: listener, handler: handler,
@@ -224,6 +230,7 @@ public final class APIServer: Sendable {
   public func shutdown() async {
     bootstrapping.cancel()
     background.cancel()
+    registry.customResources.stop()
     await background.value
     await listener.stop()
     handler.stop()

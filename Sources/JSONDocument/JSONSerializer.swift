@@ -38,7 +38,24 @@ extension JSONValue {
   /// Go writes whole doubles without a fraction.
   static func text(of value: Double) -> String {
     if let whole = Int64(exactly: value), abs(value) < 1e15 { return String(whole) }
-    return "\(value)"
+    let text = "\(value)"
+    // Powers of ten are left to numbers of 22 digits and more, or below a millionth.
+    guard abs(value) < 1e21, abs(value) >= 1e-6, let mark = text.firstIndex(of: "e"),
+      let exponent = Int(text[text.index(after: mark)...])
+    else { return text.hasSuffix(".0") ? String(text.dropLast(2)) : text }
+    let isNegative = text.hasPrefix("-")
+    let mantissa = text[..<mark].drop { $0 == "-" }
+    let digits = mantissa.filter { $0 != "." }
+    let point = 1 + exponent
+    var plain = String(digits)
+    if point <= 0 {
+      plain = "0." + String(repeating: "0", count: -point) + plain
+    } else if plain.count <= point {
+      plain += String(repeating: "0", count: point - plain.count)
+    } else {
+      plain.insert(".", at: plain.index(plain.startIndex, offsetBy: point))
+    }
+    return isNegative ? "-" + plain : plain
   }
 
   public static func serialize(_ string: String, into output: inout [UInt8]) {

@@ -4,6 +4,7 @@ import KubernetesAPI
 /// What the server has, as clients ask for it: the groups, their versions, the resources.
 struct Discovery: Sendable {
   let catalogue: Catalogue
+  let custom: CustomCatalogue
 
   static let aggregatedType = "application/json;as=APIGroupDiscoveryList;g=apidiscovery.k8s.io;v="
 
@@ -24,7 +25,20 @@ struct Discovery: Sendable {
   }
 
   private var namedGroups: [(group: String, versions: [String])] {
-    catalogue.groups.filter { !$0.group.isEmpty }
+    var groups = catalogue.groups.filter { !$0.group.isEmpty }
+    for (group, versions) in custom.groups {
+      if let index = groups.firstIndex(where: { $0.group == group }) {
+        groups[index].versions += versions.filter { !groups[index].versions.contains($0) }
+      } else {
+        groups.append((group, versions))
+      }
+    }
+    return groups
+  }
+
+  private func resources(_ group: String, _ version: String) -> [ResourceInfo] {
+    catalogue.resources(group: group, version: version)
+      + custom.resources(group: group, version: version)
   }
 
   func coreVersions(serverAddress: String) -> JSONValue {
@@ -63,7 +77,7 @@ struct Discovery: Sendable {
   }
 
   func resourceList(group: String, version: String) -> JSONValue? {
-    let resources = catalogue.resources(group: group, version: version)
+    let resources = resources(group, version)
     guard !resources.isEmpty else { return nil }
     var list: [JSONValue] = []
     for resource in resources {
@@ -118,7 +132,7 @@ struct Discovery: Sendable {
                 [
                   "version": .string(version),
                   "resources": .array(
-                    catalogue.resources(group: group.group, version: version).map(aggregated)),
+                    resources(group.group, version).map(aggregated)),
                   "freshness": "Current",
                 ]
               }),

@@ -85,7 +85,8 @@ extension RequestDispatcher {
   }
 
   private var paths: [String] {
-    let groups = registry.catalogue.groups.filter { !$0.group.isEmpty }.flatMap { group in
+    let custom = registry.customResources.current().groups
+    let groups = (registry.catalogue.groups.filter { !$0.group.isEmpty } + custom).flatMap { group in
       ["/apis/\(group.group)"] + group.versions.map { "/apis/\(group.group)/\($0)" }
     }
     return (Self.rootPaths + groups).sorted()
@@ -158,16 +159,44 @@ extension RequestDispatcher {
     "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
   ]
 
+  private func openAPIv2Bytes(isProtobuf: Bool = false) -> [UInt8] {
+    let documents = OpenAPIDocuments.shared
+    guard !registry.customResources.current().isEmpty else {
+      return isProtobuf ? documents.v2Protobuf : documents.v2
+    }
+    return registry.customResources.document(isProtobuf ? "v2 in protobuf" : "v2") { custom in
+      isProtobuf
+        ? OpenAPI.v2Protobuf(custom: custom.resources) : OpenAPI.v2(custom: custom.resources)
+    }
+  }
+
+  private func openAPIIndex() -> [UInt8] {
+    let builtIn = OpenAPIDocuments.shared.index
+    guard !registry.customResources.current().isEmpty else { return builtIn }
+    return registry.customResources.document("index") { custom in
+      guard var index = try? JSONValue(parsing: builtIn) else { return builtIn }
+      for (group, versions) in custom.groups {
+        for version in versions {
+          index.set(
+            OpenAPI.v3IndexEntry(
+              of: custom.resources(group: group, version: version), group: group,
+              version: version), at: "paths", OpenAPI.path(group: group, version: version))
+        }
+      }
+      return index.serialized()
+    }
+  }
+
   private func openAPIv2(accept: String?) throws(APIStatus) -> APIResponse {
     let accepted = MediaType.list(accept ?? "").map(\.type)
-    if accepted.isEmpty { return APIResponse(bytes: OpenAPIDocuments.shared.v2) }
+    if accepted.isEmpty { return APIResponse(bytes: openAPIv2Bytes()) }
     for type in accepted {
       if ["application/json", "application/*", "*/*"].contains(type) {
-        return APIResponse(bytes: OpenAPIDocuments.shared.v2)
+        return APIResponse(bytes: openAPIv2Bytes())
       }
       if Self.openAPIProtobuf.contains(type) {
         return APIResponse(
-          contentType: Self.openAPIProtobuf[1], bytes: OpenAPIDocuments.shared.v2Protobuf)
+          contentType: Self.openAPIProtobuf[1], bytes: openAPIv2Bytes(isProtobuf: true))
       }
     }
     throw APIStatus(
@@ -181,7 +210,7 @@ extension RequestDispatcher {
       return try openAPIv2(accept: accept)
     }
     guard segments[1] == "v3" else { return Self.pageNotFound }
-    if segments.count == 2 { return APIResponse(bytes: OpenAPIDocuments.shared.index) }
+    if segments.count == 2 { return APIResponse(bytes: openAPIIndex()) }
     let group: String
     let version: String
     if segments[2] == "api", segments.count == 4 {
@@ -191,7 +220,14 @@ extension RequestDispatcher {
     } else {
       return Self.pageNotFound
     }
-    guard let bytes = OpenAPIDocuments.shared.document(group: group, version: version) else {
+    let custom = registry.customResources.current().resources(group: group, version: version)
+    let document =
+      custom.isEmpty
+      ? OpenAPIDocuments.shared.document(group: group, version: version)
+      : registry.customResources.document("\(group)/\(version)") { _ in
+        OpenAPI.v3(custom: custom)
+      }
+    guard let bytes = document else {
       return Self.pageNotFound
     }
     return APIResponse(bytes: bytes)

@@ -69,7 +69,9 @@ struct Representation: Sendable, Hashable {
       switch accepted.type {
       case "application/json", "application/*", "*/*": format = .json
       case "application/yaml": format = .yaml
-      case Self.protobufType where hasProtobuf && accepted.parameters["as"] != "Table":
+      case Self.protobufType
+      where (hasProtobuf || accepted.parameters["as"]?.hasPrefix("PartialObjectMetadata") == true)
+        && accepted.parameters["as"] != "Table":
         format = .protobuf
       default: continue
       }

@@ -25,12 +25,15 @@ extension RequestDispatcher {
       objects: [], revision: reader.revision, continueToken: "", remainingCount: nil)
     let end = prefix.prefixEnd
     let next = LockedValue<Key?>(prefix)
+    let registry = registry
     return pieces(call, listHead(result, call)) {
       guard let start = next.get() else { return nil }
       let entries = reader.range(from: start, to: end, limit: Self.pieceObjects)
       let isLast = entries.count < Self.pieceObjects
       next.set(isLast ? nil : entries.last.map { Key(bytes: $0.key.bytes + [0]) })
-      return entries.isEmpty ? nil : entries.map(\.value)
+      guard !entries.isEmpty else { return nil }
+      return resource.custom == nil
+        ? entries.map(\.value) : entries.map { registry.servedBytes($0, resource) }
     }
   }
 
@@ -52,7 +55,7 @@ extension RequestDispatcher {
     var output = ObjectCodec.typePrefix(
       kind: resource.listKind, apiVersion: resource.apiVersion)
     output.append(contentsOf: ",\"metadata\":".utf8)
-    listMetadata(result).serialize(into: &output)
+    listMetadata(result, call.resource).serialize(into: &output)
     output.append(contentsOf: ",\"items\":[".utf8)
     return output
   }
@@ -62,8 +65,7 @@ extension RequestDispatcher {
     _ call: ResourceCall, _ head: [UInt8],
     objects: @escaping @Sendable () -> [[UInt8]]?
   ) -> APIResponse {
-    let prefix = ObjectCodec.typePrefix(
-      kind: call.resource.kind, apiVersion: call.resource.apiVersion)
+    let prefix = ObjectCodec.listedPrefix(call.resource)
     let state = LockedValue<(isFirst: Bool, isEnded: Bool)>((true, false))
     var response = APIResponse(bytes: [])
     response.body = .pieces(

@@ -33,7 +33,8 @@ extension RequestDispatcher {
     if !info.rest.isEmpty, info.subresource != "proxy" { throw .unknownResource }
     if !info.subresource.isEmpty {
       guard let subresource = resource.subresource(info.subresource) else {
-        throw .unknownResource
+        throw resource.custom == nil
+          ? .unknownResource : .notFound(resource.gvr, name: info.name)
       }
       guard subresource.verbs.contains(info.verb) else { throw .methodNotAllowed }
     } else {

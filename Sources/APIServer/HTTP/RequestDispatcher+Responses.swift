@@ -107,7 +107,7 @@ extension RequestDispatcher {
       }
       let list: JSONValue = [
         "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
-        "metadata": listMetadata(result), "items": .array(items),
+        "metadata": partialListMetadata(result), "items": .array(items),
       ]
       return try encode(list, call.representation)
     case .none:
@@ -123,7 +123,18 @@ extension RequestDispatcher {
     }
   }
 
-  func listMetadata(_ result: ListResult) -> JSONValue {
+  /// Lists of custom objects say so where nothing follows.
+  func listMetadata(_ result: ListResult, _ resource: ResourceInfo) -> JSONValue {
+    var metadata: JSONValue = ["resourceVersion": .string(String(result.revision))]
+    if resource.custom != nil { metadata["continue"] = "" }
+    if !result.continueToken.isEmpty { metadata["continue"] = .string(result.continueToken) }
+    if let remaining = result.remainingCount, !result.continueToken.isEmpty {
+      metadata["remainingItemCount"] = JSONValue(remaining)
+    }
+    return metadata
+  }
+
+  private func partialListMetadata(_ result: ListResult) -> JSONValue {
     var metadata: JSONValue = ["resourceVersion": .string(String(result.revision))]
     if !result.continueToken.isEmpty { metadata["continue"] = .string(result.continueToken) }
     if let remaining = result.remainingCount, !result.continueToken.isEmpty {
@@ -135,14 +146,14 @@ extension RequestDispatcher {
   /// A list is its objects' stored bytes in a row.
   func listBytes(_ result: ListResult, _ call: ResourceCall) -> [UInt8] {
     let resource = call.resource
-    let prefix = ObjectCodec.typePrefix(kind: resource.kind, apiVersion: resource.apiVersion)
+    let prefix = ObjectCodec.listedPrefix(resource)
     var output: [UInt8] = []
     output.reserveCapacity(result.objects.reduce(256) { $0 + $1.bytes.count + 1 })
     output.append(
       contentsOf: ObjectCodec.typePrefix(
         kind: resource.listKind, apiVersion: resource.apiVersion))
     output.append(contentsOf: ",\"metadata\":".utf8)
-    listMetadata(result).serialize(into: &output)
+    listMetadata(result, resource).serialize(into: &output)
     output.append(contentsOf: ",\"items\":[".utf8)
     for (position, object) in result.objects.enumerated() {
       if position > 0 { output.append(UInt8(ascii: ",")) }

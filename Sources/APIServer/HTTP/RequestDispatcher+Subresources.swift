@@ -60,21 +60,21 @@ extension RequestDispatcher {
     case "get":
       let object = try await registry.get(
         resource, namespace: call.namespace, name: info.name)
-      return try respond(Scale.of(try object.value()), call)
+      return try respond(Scale.of(try object.value(), resource), call)
     case "update":
       let scale = try RequestBody.parse(call.request, kind: "Scale").value
       let scaled = try await registry.scale(
         resource, namespace: call.namespace, name: info.name, context: call.context,
         verb: "update"
       ) { (_: JSONValue) throws(APIStatus) in scale }
-      return try respond(Scale.of(try scaled.value()), call)
+      return try respond(Scale.of(try scaled.value(), resource), call)
     case "patch":
       let patch = try patch(call.request)
       if case .apply(let configuration, let force) = patch {
         let scaled = try await registry.applyScale(
           resource, namespace: call.namespace, name: info.name, configuration: configuration,
           force: force, context: call.context)
-        return try respond(Scale.of(try scaled.value()), call)
+        return try respond(Scale.of(try scaled.value(), resource), call)
       }
       let scaled = try await registry.scale(
         resource, namespace: call.namespace, name: info.name, context: call.context,
@@ -82,7 +82,7 @@ extension RequestDispatcher {
       ) { (current: JSONValue) throws(APIStatus) in
         try patch.apply(toScale: current)
       }
-      return try respond(Scale.of(try scaled.value()), call)
+      return try respond(Scale.of(try scaled.value(), resource), call)
     default: throw .methodNotAllowed
     }
   }

@@ -20,7 +20,9 @@ final class RequestDispatcher: Sendable {
   let clusterChange: ClusterChange?
   let logger: Logger
   let metrics = Metrics()
-  let discovery: Discovery
+  var discovery: Discovery {
+    Discovery(catalogue: registry.catalogue, custom: registry.customResources.current())
+  }
   private let started = Atomic<Bool>(false)
 
   init(
@@ -41,7 +43,6 @@ final class RequestDispatcher: Sendable {
     self.serverMetrics = serverMetrics
     self.clusterChange = clusterChange
     self.logger = logger
-    discovery = Discovery(catalogue: registry.catalogue)
   }
 
   var isStarted: Bool { started.load(ordering: .acquiring) }

@@ -15,6 +15,15 @@ enum Conversion {
     object["apiVersion"] = .string(to.apiVersion)
   }
 
+  /// An object as it is stored, in the version of a resource.
+  static func serve(_ object: inout JSONValue, _ info: ResourceInfo, revision: UInt64) {
+    guard let custom = info.custom else {
+      return convert(&object, from: info.storageGVR, to: info.gvr)
+    }
+    let isPresent = revision == 0 || revision > custom.schemaRevision
+    if !isPresent || info.gvr != info.storageGVR { custom.convert(&object, isStored: false) }
+  }
+
   private static let eventFields = [
     (core: "involvedObject", new: "regarding"), (core: "message", new: "note"),
     (core: "source", new: "deprecatedSource"),

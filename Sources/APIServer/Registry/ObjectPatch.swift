@@ -22,6 +22,14 @@ public enum ObjectPatch: Sendable {
     to object: JSONValue, info: ResourceInfo, catalogue: Catalogue, context: RequestContext
   ) throws(APIStatus) -> JSONValue {
     var object = object
+    if info.custom != nil, case .strategicMerge = self {
+      // Nothing is known of how lists of a custom resource would be merged.
+      throw APIStatus(
+        code: 415, reason: "UnsupportedMediaType",
+        message: "the body of the request was in an unknown format - accepted media types "
+          + "include: application/json-patch+json, application/merge-patch+json, "
+          + "application/apply-patch+yaml")
+    }
     do throws(PatchError) {
       switch self {
       case .json(let patch): object = try JSONPatch.apply(patch, to: object)

@@ -196,7 +196,8 @@ extension Registry {
   }
 
   private func fieldManager(_ info: ResourceInfo, subresource: String) -> FieldManager? {
-    FieldManagers.shared.manager(info, subresource: subresource)
+    info.custom?.fieldManager(subresource: subresource)
+      ?? FieldManagers.shared.manager(info, subresource: subresource)
   }
 }
 

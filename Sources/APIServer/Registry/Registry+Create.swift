@@ -29,7 +29,9 @@ extension Registry {
       } catch {
         // A generated name that is taken is nobody's fault: try another one.
         let isCollision = error.reason == "AlreadyExists" && error.name == candidate.name
-        guard !generated.isEmpty, isCollision, attempt < 7 else { throw error }
+        // Its definition changed, or went away.
+        let isOvertaken = info.custom != nil && error.reason == "Conflict"
+        guard attempt < 7, isOvertaken || isCollision && !generated.isEmpty else { throw error }
       }
     }
     throw .internalError("no free name was found")
@@ -58,7 +60,7 @@ extension Registry {
           kind: info.kind, group: info.group, name: object.name, errors: unavailable)
       }
     }
-    var errors = Validation.create(object, resource: info)
+    var errors = problemsOfCreation(object, info, context)
     if info.resource == "certificatesigningrequests" {
       errors += CertificateRequests.problems(of: object)
     }
@@ -70,10 +72,12 @@ extension Registry {
     Preparation.afterValidation(&object, info)
     for warning in ObjectWarnings.of(object, info) { context.warnings.add(warning) }
     let key = key(info, namespace: namespace, name: object.name)
+    var compares = [Compare(key: key, revision: 0)]
+    if let guardKey = try definitionGuard(info, object: object) { compares.append(guardKey) }
     let stored = storageForm(object, info)
     var plan = WritePlan(
-      key: key, object: stored, compares: [Compare(key: key, revision: 0)], mutations: [],
-      verb: "create", guardCompare: guardCompare,
+      key: key, object: stored, compares: compares, mutations: [], verb: "create",
+      guardCompare: guardCompare,
       quotaDemand: quotaDemand(object, old: nil, info, subresource: ""))
     if info.group.isEmpty, info.resource == "resourcequotas" {
       plan.mutations.append(NamespaceGuard.touch(object.namespace))
@@ -245,6 +249,19 @@ extension Registry {
       throw .badRequest(
         "Object 'Kind' is missing in '\(String(object.text.prefix(200)))'")
     }
+    if info.custom != nil, kind == nil {
+      guard actualVersion == info.gvr.apiVersion else {
+        throw .badRequest(
+          "the API version in the data (\(actualVersion)) does not match the expected API version "
+            + "(\(info.gvr.apiVersion))")
+      }
+      guard actualKind == expected else {
+        throw APIStatus.invalid(
+          kind: actualKind, group: info.group, name: object.name,
+          errors: [.invalid("kind", .string(actualKind), "must be \(expected)")])
+      }
+      return
+    }
     // What a body leaves out is what its path says.
     guard actualKind.isEmpty || actualKind == expected,
       actualVersion.isEmpty || actualVersion == info.gvr.apiVersion
@@ -296,6 +313,7 @@ extension Registry {
     if info.subresource("status") != nil, !info.keepsStatusOnCreate {
       object["status"] = nil
     }
+    if info.isDefinitions { Self.prepareDefinition(&object) }
     if info.isNamespaces {
       object.set(.string(object.name), at: "metadata", "labels", "kubernetes.io/metadata.name")
       var finalizers = object.at("spec", "finalizers")?.arrayValue ?? []
@@ -332,6 +350,10 @@ extension Registry {
   /// The object as it is stored: in the storage version of its resource.
   func storageForm(_ object: JSONValue, _ info: ResourceInfo) -> JSONValue {
     var object = object
+    if let custom = info.custom {
+      if info.gvr != info.storageGVR { custom.convert(&object, isStored: true) }
+      return object
+    }
     Conversion.convert(&object, from: info.gvr, to: info.storageGVR)
     return object
   }

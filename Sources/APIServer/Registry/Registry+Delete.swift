@@ -83,6 +83,11 @@ extension Registry {
     case nil: finalizers = old.finalizers
     default: break
     }
+    if info.isDefinitions, !old.isBeingDeleted,
+      !finalizers.contains(DefinitionPlanner.finalizer)
+    {
+      finalizers.append(DefinitionPlanner.finalizer)
+    }
     new.set(
       finalizers.isEmpty ? nil : .array(finalizers.map { .string($0) }), at: "metadata",
       "finalizers")
@@ -95,8 +100,12 @@ extension Registry {
       new.set(
         .string(WallClock.timestamp(seconds: now + (grace ?? 0))), at: "metadata",
         "deletionTimestamp")
-      new.set(.int(grace ?? 0), at: "metadata", "deletionGracePeriodSeconds")
-      if let generation = old.at("metadata", "generation")?.intValue, generation > 0 {
+      if info.isDefinitions {
+        DefinitionPlanner.mark(&new, .pending, now: WallClock.now())
+      } else {
+        new.set(.int(grace ?? 0), at: "metadata", "deletionGracePeriodSeconds")
+      }
+      if !info.isDefinitions, let generation = old.at("metadata", "generation")?.intValue, generation > 0 {
         new.set(.int(generation &+ 1), at: "metadata", "generation")
       }
       if info.isNamespaces { new.set("Terminating", at: "status", "phase") }
@@ -150,8 +159,9 @@ extension Registry {
     func conflict(_ message: String) -> APIStatus {
       APIStatus(
         code: 409, reason: "Conflict",
-        message: "Operation cannot be fulfilled on \(info.kind) \"\(old.name)\": \(message)",
-        kind: info.kind, name: old.name)
+        message: "Operation cannot be fulfilled on \(info.kind)"
+          + (info.group.isEmpty ? "" : ".\(info.group)") + " \"\(old.name)\": \(message)",
+        kind: info.kind, group: info.group, name: old.name)
     }
     if let uid = options.preconditionUID, uid != old.uid {
       throw conflict(

@@ -4,6 +4,27 @@ import KubernetesAPI
 
 /// The `Scale` view of whatever has replicas.
 enum Scale {
+  /// - Parameter needsReplicas: the number must be there; a change may set one that is not.
+  static func of(_ object: JSONValue, _ info: ResourceInfo, needsReplicas: Bool = true)
+    throws(APIStatus) -> JSONValue
+  {
+    guard let paths = info.custom?.scale else { return of(object) }
+    var scale = of(["metadata": object["metadata"] ?? [:]])
+    let replicas = object.at(path: paths.specReplicas)
+    if needsReplicas, replicas == nil {
+      let path = "." + paths.specReplicas.joined(separator: ".")
+      throw .internalError("the spec replicas field \"\(path)\" does not exist")
+    }
+    if let replicas, replicas.intValue != 0 { scale["spec"] = ["replicas": replicas] }
+    scale.set(object.at(path: paths.statusReplicas) ?? 0, at: "status", "replicas")
+    if !paths.labelSelector.isEmpty, let selector = object.at(path: paths.labelSelector),
+      selector != ""
+    {
+      scale.set(selector, at: "status", "selector")
+    }
+    return scale
+  }
+
   static func of(_ object: JSONValue) -> JSONValue {
     var metadata: JSONValue = [:]
     for name in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
@@ -54,7 +75,8 @@ extension Registry {
       info, namespace: namespace, name: name, verb: verb, subresource: "scale", attempts: 5,
       expected: nil, context: context
     ) { (current: JSONValue) throws(APIStatus) in
-      try Scale.put(try change(Scale.of(current)), into: current, name: name)
+      try Scale.put(
+        try change(Scale.of(current, info, needsReplicas: false)), into: current, info, name: name)
     }
   }
 
@@ -86,9 +108,10 @@ extension Registry {
     ) { (current: JSONValue) throws(APIStatus) in
       guard let manager else { return current }
       let result: (scale: JSONValue, managedFields: JSONValue?)
+      let before = try Scale.of(current, info, needsReplicas: false)
       do throws(FieldManager.Conflicts) {
         result = try manager.applyScale(
-          configuration, to: Scale.of(current),
+          configuration, to: before,
           parent: (current.at("metadata", "managedFields"), info.gvr.apiVersion), force: force,
           applied)
       } catch {
@@ -96,21 +119,21 @@ extension Registry {
       }
       var updated = current
       updated.set(result.managedFields, at: "metadata", "managedFields")
-      return try Scale.put(result.scale, into: updated, name: name)
+      return try Scale.put(result.scale, into: updated, info, name: name)
     }
   }
 }
 
 extension Scale {
   /// The object with the replicas of its `Scale`.
-  static func put(_ scale: JSONValue, into object: JSONValue, name: String) throws(APIStatus)
-    -> JSONValue
-  {
+  static func put(
+    _ scale: JSONValue, into object: JSONValue, _ info: ResourceInfo, name: String
+  ) throws(APIStatus) -> JSONValue {
     if scale["kind"]?.stringValue != "Scale" {
       throw .badRequest("the body must be a Scale of autoscaling/v1")
     }
     let replicas = scale.at("spec", "replicas")?.intValue ?? 0
-    guard replicas >= 0, replicas <= Int64(Int32.max) else {
+    guard info.custom != nil || replicas >= 0 && replicas <= Int64(Int32.max) else {
       let error = FieldError(
         .invalid, "spec.replicas", value: .int(replicas),
         "must be greater than or equal to 0")
@@ -122,7 +145,11 @@ extension Scale {
         "the name of the object (\(scale.name)) does not match the name on the URL (\(name))")
     }
     var updated = object
-    updated.set(.int(replicas), at: "spec", "replicas")
+    if let paths = info.custom?.scale {
+      updated.set(.int(replicas), path: paths.specReplicas[...])
+    } else {
+      updated.set(.int(replicas), at: "spec", "replicas")
+    }
     if !scale.resourceVersion.isEmpty {
       updated.set(.string(scale.resourceVersion), at: "metadata", "resourceVersion")
     }

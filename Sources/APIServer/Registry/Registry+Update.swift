@@ -107,7 +107,7 @@ extension Registry {
       guard let entry = try await entry(key) else { throw .notFound(info.gvr, name: name) }
       let stored = try ObjectCodec.parse(entry.value, key: key)
       var old = stored
-      Conversion.convert(&old, from: info.storageGVR, to: info.gvr)
+      Conversion.serve(&old, info, revision: entry.modRevision)
       let new: JSONValue
       do throws(APIStatus) {
         new = try await changed(
@@ -190,7 +190,7 @@ extension Registry {
     }
     try await admitUpdate(&new, old: old, info, subresource: subresource, context)
     bumpGeneration(&new, old: old, info, subresource: subresource)
-    let errors = Validation.update(new: new, old: old, resource: info, subresource: subresource)
+    let errors = problemsOfUpdate(new, old: old, info, subresource: subresource, context)
     if !errors.isEmpty {
       throw APIStatus.invalid(kind: info.kind, group: info.group, name: name, errors: errors)
     }
@@ -211,9 +211,13 @@ extension Registry {
 
   /// The stored object in the version that was asked for.
   func served(_ object: StoredObject, _ info: ResourceInfo) throws(APIStatus) -> StoredObject {
-    guard info.gvr != info.storageGVR else { return object }
+    if let custom = info.custom, object.revision > 0, object.revision <= custom.schemaRevision {
+      // Written by a schema that was another one.
+    } else {
+      guard info.gvr != info.storageGVR else { return object }
+    }
     var value = try object.value()
-    Conversion.convert(&value, from: info.storageGVR, to: info.gvr)
+    Conversion.serve(&value, info, revision: object.revision)
     return StoredObject(
       key: object.key, bytes: value.serialized(), revision: object.revision)
   }
@@ -261,6 +265,7 @@ extension Registry {
     case "":
       if info.subresource("status") != nil { new["status"] = old["status"] }
       if info.isNamespaces { new.set(old.at("spec", "finalizers"), at: "spec", "finalizers") }
+      if info.isDefinitions { Self.noteStorageVersion(&new) }
     case "status":
       // Only status and metadata come from the caller.
       var merged = old
@@ -303,7 +308,9 @@ extension Registry {
     _ new: inout JSONValue, old: JSONValue, _ info: ResourceInfo, subresource: String
   ) {
     guard info.tracksGeneration, subresource != "status" else { return }
-    let ignored: Set<String> = ["metadata", "status", "kind", "apiVersion"]
+    var ignored: Set<String> = ["metadata", "status", "kind", "apiVersion"]
+    // Without a subresource of its own the status is part of what is wanted.
+    if let custom = info.custom, !custom.hasStatus { ignored.remove("status") }
     var isChanged = false
     for (name, value) in new.objectValue ?? JSONObject() where !ignored.contains(name) {
       if old[name] != value { isChanged = true }

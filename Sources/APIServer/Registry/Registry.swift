@@ -22,6 +22,7 @@ public final class Registry: Sendable {
   /// Whom admission asks what callers may do; nil: they may do everything.
   let access: Authorizer?
   let queues = NamespaceQueues()
+  let customResources: CustomResources
 
   public convenience init(
     store: any EventStore, configuration: RegistryConfiguration, loops: any EventLoopGroup,
@@ -41,15 +42,21 @@ public final class Registry: Sendable {
     self.loops = loops
     self.logger = logger
     catalogue = .shared
+    customResources = CustomResources(store: store, logger: logger)
     clock = { WallClock.milliseconds() }
   }
 
-  /// Finds a resource of the catalogue.
+  /// Finds a resource: of the catalogue, or else a custom one.
   ///
   /// - Throws: 404 as upstream words it.
   public func resource(_ name: GroupVersionResource) throws(APIStatus) -> ResourceInfo {
+    if let info = catalogue.resource(
+      group: name.group, version: name.version, resource: name.resource)
+    {
+      return info
+    }
     guard
-      let info = catalogue.resource(
+      let info = customResources.current().resource(
         group: name.group, version: name.version, resource: name.resource)
     else { throw .unknownResource }
     return info

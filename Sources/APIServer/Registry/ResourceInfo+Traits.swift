@@ -13,6 +13,7 @@ extension ResourceInfo {
 
   /// What clients are told that still use this.
   var deprecation: String? {
+    if let custom { return custom.deprecation }
     guard group.isEmpty else { return nil }
     switch resource {
     case "endpoints":
@@ -26,7 +27,7 @@ extension ResourceInfo {
   var keepsStatusOnCreate: Bool { group.isEmpty && resource == "nodes" }
 
   /// Kinds whose metadata is no business of those who write their status.
-  var keepsMetadataOnStatus: Bool { Self.statusAlone.contains(gvr.description) }
+  var keepsMetadataOnStatus: Bool { custom != nil || Self.statusAlone.contains(gvr.description) }
 
   private static let statusAlone: Set<String> = [
     "volumeattachments.storage.k8s.io", "resourceclaims.resource.k8s.io",
@@ -35,7 +36,7 @@ extension ResourceInfo {
   ]
 
   /// Kinds whose `metadata.generation` counts changes of the desired state.
-  var tracksGeneration: Bool { Self.generations.contains(gvr.description) }
+  var tracksGeneration: Bool { custom != nil || Self.generations.contains(gvr.description) }
 
   private static let generations: Set<String> = [
     "pods", "podtemplates", "replicationcontrollers", "deviceclasses.resource.k8s.io",

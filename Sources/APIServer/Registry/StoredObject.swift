@@ -48,6 +48,12 @@ enum ObjectCodec {
     return output
   }
 
+  /// What items of a list go without. Those of custom resources keep kind and apiVersion.
+  static func listedPrefix(_ resource: ResourceInfo) -> [UInt8] {
+    resource.custom == nil
+      ? typePrefix(kind: resource.kind, apiVersion: resource.apiVersion) : []
+  }
+
   static func encode(_ object: JSONValue) -> Encoded {
     let kind = object["kind"]?.stringValue ?? ""
     let apiVersion = object["apiVersion"]?.stringValue ?? ""

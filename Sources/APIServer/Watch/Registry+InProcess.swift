@@ -26,7 +26,7 @@ extension Registry {
       case .changes(let changes, _):
         let batch = changes.compactMap { change -> ObjectChange? in
           guard var object = change.value else { return nil }
-          Conversion.convert(&object, from: info.storageGVR, to: info.gvr)
+          Conversion.serve(&object, info, revision: change.revision)
           return ObjectChange(kind: change.kind, object: object)
         }
         if !batch.isEmpty { receive(batch) }
@@ -48,6 +48,6 @@ extension Registry {
     let scaled = try await self.scale(
       info, namespace: namespace, name: name, context: context, verb: "update"
     ) { (_: JSONValue) throws(APIStatus) in scale }
-    return Scale.of(try scaled.value())
+    return try Scale.of(try scaled.value(), info)
   }
 }

@@ -30,6 +30,16 @@ struct WatchChange: Sendable {
   var kind: WatchEventKind
   var source: Source
 
+  /// When the object got the state that is told of.
+  var revision: Revision {
+    switch source {
+    // What is gone is told of in its last state.
+    case .shared(let event):
+      kind == .deleted ? event.event.previous?.modRevision ?? 0 : event.event.revision
+    case .object(let object): object.revision
+    }
+  }
+
   /// The object as a tree, in its storage version.
   var value: JSONValue? {
     switch source {

@@ -58,7 +58,15 @@ extension RequestDispatcher {
           initialDelay: .seconds(55), delay: .seconds(55)
         ) { _ in session.bookmark() }
       }
+      var forget: (@Sendable () -> Void)?
+      if call.resource.custom != nil {
+        // Whoever watches what is no longer served is told so by the end.
+        forget = registry.customResources.whenGone(call.resource.gvr) {
+          loop.execute { stream.finish() }
+        }
+      }
       await stream.waitUntilClosed()
+      forget?()
       watch.cancel()
       bookmarks?.cancel()
     } catch {
@@ -173,7 +181,9 @@ final class WatchSession: Sendable {
 
   private func encode(_ change: WatchChange) -> ByteBuffer? {
     let resource = call.resource
-    let isStored = resource.gvr == resource.storageGVR
+    let isStored =
+      resource.gvr == resource.storageGVR
+      && resource.custom.map { change.revision > $0.schemaRevision } ?? true
     if call.representation.transform == .none, call.representation.format == .json, isStored {
       switch change.source {
       case .object(let object): return frame(change.kind, bytes: object.bytes)
@@ -183,7 +193,7 @@ final class WatchSession: Sendable {
       }
     }
     guard var value = change.value else { return nil }
-    Conversion.convert(&value, from: resource.storageGVR, to: resource.gvr)
+    Conversion.serve(&value, resource, revision: change.revision)
     switch call.representation.transform {
     case .none: break
     case .partial: value = RequestDispatcher.partial(value)

@@ -12,6 +12,9 @@ struct GarbageCollector: Sendable {
   private let graph = NIOLockedValueBox(OwnershipGraph())
   private let queue = WorkQueue<String>()
   private let informers: [Informer]
+  private let definitions: Informer
+  /// An element when a definition has changed.
+  private let definitionChanges: AsyncStream<Void>
 
   @Sendable static func make(_ context: ControllerContext) -> @Sendable () async -> Void {
     let collector = GarbageCollector(context)
@@ -31,32 +34,66 @@ struct GarbageCollector: Sendable {
   private init(_ context: ControllerContext) {
     self.context = context
     let (graph, queue) = (graph, queue)
-    informers = Self.resources.map { resource in
-      // Metadata only: the graph needs no more.
-      let informer = Informer(client: context.client, resource: resource.gvr) { object in
-        var metadata: JSONValue = [:]
-        for key in [
-          "namespace", "name", "uid", "resourceVersion", "ownerReferences", "finalizers",
-          "deletionTimestamp",
-        ] {
-          metadata[key] = object.at("metadata", key)
-        }
-        return ["metadata": metadata]
-      }
-      informer.addHandler { delta in
-        let affected = graph.withLockedValue { graph in
-          guard let new = delta.new else { return graph.remove(delta.object.meta.uid) }
-          return graph.observe(new, of: resource.gvr, revision: delta.revision)
-        }
-        for uid in affected { queue.add(uid, cause: delta.revision) }
-      }
-      return informer
+    informers = Self.resources.map {
+      Self.informer(of: $0.gvr, context, graph: graph, queue: queue)
     }
+    definitions = context.informers.informer(ServedDefinition.definitions)
+    let (changes, continuation) = AsyncStream<Void>.makeStream(
+      bufferingPolicy: .bufferingNewest(1))
+    definitionChanges = changes
+    definitions.addHandler { _ in continuation.yield() }
+    continuation.yield()
+  }
+
+  private static func informer(
+    of resource: GroupVersionResource, _ context: ControllerContext,
+    graph: NIOLockedValueBox<OwnershipGraph>, queue: WorkQueue<String>
+  ) -> Informer {
+    // Metadata only: the graph needs no more.
+    let informer = Informer(client: context.client, resource: resource) { object in
+      var metadata: JSONValue = [:]
+      for key in [
+        "namespace", "name", "uid", "resourceVersion", "ownerReferences", "finalizers",
+        "deletionTimestamp",
+      ] {
+        metadata[key] = object.at("metadata", key)
+      }
+      return ["metadata": metadata]
+    }
+    informer.addHandler { delta in
+      let affected = graph.withLockedValue { graph in
+        guard let new = delta.new else { return graph.remove(delta.object.meta.uid) }
+        return graph.observe(new, of: resource, revision: delta.revision)
+      }
+      for uid in affected { queue.add(uid, cause: delta.revision) }
+    }
+    return informer
+  }
+
+  /// Follows the objects of each definition as long as it is served.
+  private func followDefinitions() async {
+    var followed: [GroupVersionResource: Task<Void, Never>] = [:]
+    for await _ in definitionChanges {
+      let served = Set(definitions.list().compactMap { ServedDefinition($0)?.resource })
+      for resource in served where followed[resource] == nil {
+        let informer = Self.informer(of: resource, context, graph: graph, queue: queue)
+        followed[resource] = Task { await informer.run() }
+      }
+      for (resource, task) in followed where !served.contains(resource) {
+        task.cancel()
+        followed[resource] = nil
+        let affected = graph.withLockedValue { $0.remove(all: resource) }
+        for uid in affected { queue.add(uid, cause: 0) }
+      }
+      if Task.isCancelled { break }
+    }
+    for task in followed.values { task.cancel() }
   }
 
   private func run() async {
     await withTaskGroup(of: Void.self) { group in
       for informer in informers { group.addTask { await informer.run() } }
+      group.addTask { await followDefinitions() }
       group.addTask {
         await Controller(
           name: context.name, queue: queue, workers: 2 * context.options.workers,
@@ -85,14 +122,21 @@ struct GarbageCollector: Sendable {
     if let known = graph.withLockedValue({ $0.nodes[owner.uid] }) {
       return known.deletesDependents ? .waiting : .solid
     }
+    var target: (resource: GroupVersionResource, isNamespaced: Bool)?
+    if let resource = Catalogue.shared.resource(
+      group: owner.group, version: owner.version, kind: owner.kind)
+    {
+      target = (resource.gvr, resource.namespaced)
+    } else if let served = definitions.list().compactMap({ ServedDefinition($0) })
+      .first(where: { $0.resource.group == owner.group && $0.kind == owner.kind })
+    {
+      target = (served.resource, served.isNamespaced)
+    }
     // Of a kind that is not known nothing is known.
-    guard
-      let resource = Catalogue.shared.resource(
-        group: owner.group, version: owner.version, kind: owner.kind)
-    else { return .solid }
+    guard let target else { return .solid }
     let found = try await ignoringNotFound {
       try await context.client.get(
-        resource.gvr, namespace: resource.namespaced ? namespace : nil, name: owner.name)
+        target.resource, namespace: target.isNamespaced ? namespace : nil, name: owner.name)
     }
     guard let found, found.meta.uid == owner.uid else { return .absent }
     let isWaiting =

@@ -60,6 +60,11 @@ struct OwnershipGraph: Sendable {
     return affected
   }
 
+  /// All objects of a resource are gone; returns the uids to look at.
+  mutating func remove(all resource: GroupVersionResource) -> [String] {
+    nodes.values.filter { $0.resource == resource }.flatMap { remove($0.uid) }
+  }
+
   func dependents(of uid: String) -> [Node] {
     (dependents[uid] ?? []).compactMap { nodes[$0] }
   }

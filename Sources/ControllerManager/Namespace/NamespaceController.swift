@@ -37,6 +37,13 @@ struct NamespaceController: Sendable {
     }
   }()
 
+  /// What may stand in a namespace beside what every cluster has.
+  private func customContents() async throws -> [GroupVersionResource] {
+    let list = try await context.client.list(
+      ServedDefinition.definitions, namespace: nil, options: ListOptions())
+    return list.items.compactMap { ServedDefinition($0) }.filter(\.isNamespaced).map(\.resource)
+  }
+
   /// What is left of a namespace, by resource; the pods' grace periods say how long they need.
   struct Remaining: Equatable {
     var counts: [String: Int] = [:]
@@ -83,19 +90,26 @@ struct NamespaceController: Sendable {
   /// Deletes what is there and tells what was found.
   private func empty(_ namespace: String) async -> Remaining {
     var remaining = Remaining()
-    for resource in Self.contents {
+    var contents = Self.contents.map(\.gvr)
+    do {
+      contents += try await customContents()
+    } catch {
+      // What can't be looked at may hold something.
+      remaining.failures.append("\(ServedDefinition.definitions): \(error)")
+    }
+    for resource in contents {
       do {
         let list = try await context.client.list(
-          resource.gvr, namespace: namespace, options: ListOptions())
+          resource, namespace: namespace, options: ListOptions())
         guard !list.items.isEmpty else { continue }
-        remaining.counts["\(resource.gvr)"] = list.items.count
+        remaining.counts["\(resource)"] = list.items.count
         for finalizer in list.items.flatMap(\.meta.finalizers) {
           remaining.finalizers[finalizer, default: 0] += 1
         }
         for item in list.items where !item.meta.isBeingDeleted {
           _ = try await ignoringNotFound {
             try await context.client.delete(
-              resource.gvr, namespace: namespace, name: item.meta.name,
+              resource, namespace: namespace, name: item.meta.name,
               options: DeleteOptions(
                 propagationPolicy: "Background", preconditionUID: item.meta.uid))
           }
@@ -103,7 +117,7 @@ struct NamespaceController: Sendable {
       } catch let status as APIStatus where status.code == 404 || status.code == 405 {
         // The server does not serve it.
       } catch {
-        remaining.failures.append("\(resource.gvr): \(error)")
+        remaining.failures.append("\(resource): \(error)")
       }
     }
     return remaining

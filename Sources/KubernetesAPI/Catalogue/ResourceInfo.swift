@@ -18,6 +18,8 @@ public struct ResourceInfo: Sendable, Hashable {
   public var storageVersionHash: String
   /// The name of the kind's schema, e.g. `io.k8s.api.core.v1.Pod`.
   public var typeName: String
+  /// Set where the resource comes from a CustomResourceDefinition.
+  public var custom: CustomResource?
 
   public init(
     group: String, version: String, resource: String, kind: String, singular: String = "",
@@ -48,7 +50,7 @@ public struct ResourceInfo: Sendable, Hashable {
   }
 
   /// The kind of a list of these.
-  public var listKind: String { kind + "List" }
+  public var listKind: String { custom?.listKind ?? kind + "List" }
 
   public func subresource(_ name: String) -> SubresourceInfo? {
     subresources.first { $0.name == name }

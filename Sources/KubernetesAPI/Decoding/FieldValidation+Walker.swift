@@ -101,6 +101,10 @@ extension FieldValidation {
         value = .object(members)
       case .type(let id):
         let target = catalogue.type(id)
+        if case .object = value, let schema = Self.schemaType(behind: target, catalogue) {
+          try object(&value, schema, path: path)
+          return
+        }
         guard let special = target.special else {
           guard case .object = value else { throw wrong(value) }
           try object(&value, target, path: path)
@@ -108,6 +112,16 @@ extension FieldValidation {
         }
         try self.special(&value, special, path: path, wrong: wrong)
       }
+    }
+
+    /// Where a schema or something simpler may stand, an object is a schema.
+    private static func schemaType(behind type: TypeInfo, _ catalogue: Catalogue) -> TypeInfo? {
+      guard type.special == .any,
+        type.name.hasSuffix(".JSONSchemaPropsOrBool")
+          || type.name.hasSuffix(".JSONSchemaPropsOrArray")
+      else { return nil }
+      return catalogue.type(
+        "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps")
     }
 
     /// What null becomes inside a list or a map.

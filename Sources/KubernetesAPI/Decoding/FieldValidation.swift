@@ -25,6 +25,7 @@ public enum FieldValidation {
     _ object: JSONValue, resource: ResourceInfo, catalogue: Catalogue = .shared
   ) -> Findings {
     var copy = object
+    if let custom = resource.custom { return custom.prune(&copy) }
     return normalize(&copy, typeName: resource.typeName, catalogue: catalogue)
   }
 
@@ -36,7 +37,8 @@ public enum FieldValidation {
   public static func prune(
     _ object: inout JSONValue, resource: ResourceInfo, catalogue: Catalogue = .shared
   ) -> Findings {
-    normalize(&object, typeName: resource.typeName, catalogue: catalogue)
+    if let custom = resource.custom { return custom.prune(&object) }
+    return normalize(&object, typeName: resource.typeName, catalogue: catalogue)
   }
 
   /// The same for any type, e.g. that of a subresource. A type that the catalogue does not know is

@@ -153,9 +153,19 @@ extension Defaulting {
       spec.edit("names") { names in
         let kind = names.string("kind")
         names.setDefaultForZero("singular", .string(kind.lowercased()))
-        names.setDefaultForZero("listKind", .string(kind + "List"))
+        if !kind.isEmpty { names.setDefaultForZero("listKind", .string(kind + "List")) }
       }
       spec.setDefault("conversion", ["strategy": "None"])
+    },
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition": {
+      object in
+      // Objects were stored in the storage version, whatever the status says.
+      guard let status = object["status"], status["storedVersions"]?.arrayValue?.isEmpty ?? true,
+        let storage = object["spec"]?["versions"]?.arrayValue?.first(where: {
+          $0["storage"] == true
+        }), let name = storage["name"]
+      else { return }
+      object["status"]?["storedVersions"] = [name]
     },
     "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.ServiceReference": {
       $0.setDefault("port", 443)

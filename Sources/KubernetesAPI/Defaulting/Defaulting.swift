@@ -8,6 +8,7 @@ public enum Defaulting {
   public static func apply(
     to object: inout JSONValue, resource: ResourceInfo, catalogue: Catalogue = .shared
   ) {
+    if let custom = resource.custom { return custom.applyDefaults(to: &object) }
     apply(to: &object, typeName: resource.typeName, catalogue: catalogue)
     // Some type names say nothing about the group, so these two are set from the resource.
     if object["apiVersion"] == nil { object["apiVersion"] = .string(resource.apiVersion) }

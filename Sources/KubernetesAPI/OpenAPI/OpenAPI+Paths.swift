@@ -6,6 +6,8 @@ extension OpenAPI {
   struct Paths {
     let dialect: Dialect
     let catalogue: Catalogue
+    /// Schemas of custom resources by group, version and kind.
+    var custom: [String: String] = [:]
 
     func all(of resources: [ResourceInfo]) -> JSONObject {
       var paths: JSONObject = [:]
@@ -106,7 +108,12 @@ extension OpenAPI {
       let type = catalogue.type(
         group: kind["group"]?.stringValue ?? "", version: kind["version"]?.stringValue ?? "",
         kind: action == "list" ? "\(name)List" : name)
-      let schema: JSONValue? = type.map { ["$ref": .string(dialect.references + $0.name)] }
+      let key =
+        "\(kind["group"]?.stringValue ?? "")/\(kind["version"]?.stringValue ?? "")/\(name)"
+        + (action == "list" ? "List" : "")
+      let schema: JSONValue? = (type?.name ?? custom[key]).map {
+        ["$ref": .string(dialect.references + $0)]
+      }
       var parameters: [JSONValue] = []
       if ["post", "put", "patch"].contains(action) {
         parameters = [

@@ -3,8 +3,10 @@ import JSONDocument
 extension OpenAPI {
   /// `v2` in protocol buffers, the only form that kubectl up to 1.28 asks for. Message and field
   /// numbers are those of the schema `openapi.v2`.
-  public static func v2Protobuf(catalogue: Catalogue = .shared) -> [UInt8] {
-    Binary.document(v2Document(catalogue: catalogue)).bytes
+  public static func v2Protobuf(
+    custom resources: [ResourceInfo] = [], catalogue: Catalogue = .shared
+  ) -> [UInt8] {
+    Binary.document(v2Document(custom: resources, catalogue: catalogue)).bytes
   }
 
   /// Turns parts of a Swagger 2.0 document into messages.

@@ -30,6 +30,7 @@ public enum TablePrinter {
   public static func columns(for resource: ResourceInfo, catalogue: Catalogue = .shared)
     -> [TableColumn]
   {
+    if let custom = resource.custom { return custom.tableColumns }
     let columns =
       catalogue.columns(
         group: resource.group, version: resource.version, resource: resource.resource)
@@ -54,6 +55,7 @@ public enum TablePrinter {
   public static func cells(
     for object: JSONValue, resource: ResourceInfo, now: Timestamp, catalogue: Catalogue = .shared
   ) -> [JSONValue] {
+    if let custom = resource.custom { return custom.cells(object, now: now) }
     let columns =
       catalogue.columns(
         group: resource.group, version: resource.version, resource: resource.resource)

@@ -31,6 +31,16 @@ extension FieldSelector {
 
   /// - Throws: BadRequest for a field that objects of this kind can't be selected by.
   public func check(for resource: ResourceInfo) throws(APIStatus) {
+    if let custom = resource.custom {
+      for term in terms
+      where term.field != "metadata.name"
+        && !(term.field == "metadata.namespace" && resource.namespaced)
+        && !custom.selectableFields.contains(where: { $0.name == term.field })
+      {
+        throw .badRequest("field label not supported: \(term.field)")
+      }
+      return
+    }
     guard let fields = Self.fieldsByKind["\(resource.group)/\(resource.kind)"] else {
       for term in terms
       where term.field != "metadata.name" && term.field != "metadata.namespace" {
@@ -47,6 +57,9 @@ extension FieldSelector {
 
   /// A field's value as text; what is missing reads as its zero value.
   static func value(of field: String, in object: JSONValue, resource: ResourceInfo) -> String {
+    if let custom = resource.custom, let value = custom.value(ofField: field, in: object) {
+      return value
+    }
     let parts = field.split(separator: ".").map(String.init)
     switch (resource.kind, field) {
     case ("Pod", "spec.host"): return object.at("spec", "nodeName")?.stringValue ?? ""

@@ -24,6 +24,26 @@ extension Validation.Checker {
     }
   }
 
+  /// What is wrong with the metadata of an object within an object.
+  static func embeddedMetadata(_ metadata: JSONValue, _ field: String) -> [FieldError] {
+    var named = metadata
+    if (named["name"]?.stringValue ?? "").isEmpty { named["name"] = "placeholder" }
+    let isNamespaced = !(named["namespace"]?.stringValue ?? "").isEmpty
+    // The names of any kind must do.
+    let resource = ResourceInfo(
+      group: "rbac.authorization.k8s.io", version: "v1", resource: "roles", kind: "Role",
+      namespaced: isNamespaced, verbs: [])
+    var checker = Self(resource: resource, object: ["metadata": named], old: nil)
+    checker.metadata()
+    return checker.errors.map { error in
+      var error = error
+      if error.field.hasPrefix("metadata") {
+        error.field = field + error.field.dropFirst("metadata".count)
+      }
+      return error
+    }
+  }
+
   mutating func metadata() {
     let metadata = object["metadata"]
     let name = metadata?["name"]?.stringValue ?? ""

@@ -59,6 +59,16 @@ extension IPRange {
       && (0..<prefixLength).allSatisfy { address.bit($0) == other.bit($0) }
   }
 
+  /// The range with the bits behind its prefix cleared.
+  var masked: IPRange {
+    var bytes = address.bytes
+    for index in bytes.indices {
+      let bits = min(max(prefixLength - index * 8, 0), 8)
+      bytes[index] &= UInt8(truncatingIfNeeded: 0xFF00 >> bits)
+    }
+    return IPRange(address: IPAddress(bytes: bytes), prefixLength: prefixLength)
+  }
+
   private func bits(of address: IPAddress, from start: Int) -> [Bool] {
     (start..<address.bytes.count * 8).map { address.bit($0) }
   }
@@ -66,4 +76,8 @@ extension IPRange {
 
 extension IPAddress {
   fileprivate func bit(_ index: Int) -> Bool { bytes[index / 8] & (0x80 >> UInt8(index % 8)) != 0 }
+}
+
+extension IPAddress: CustomStringConvertible {
+  public var description: String { canonicalText }
 }

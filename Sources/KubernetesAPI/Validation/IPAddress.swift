@@ -5,6 +5,9 @@ public struct IPAddress: Sendable, Hashable {
 
   public var isIPv6: Bool { bytes.count == 16 }
 
+  /// - Parameter bytes: 4 or 16.
+  init(bytes: [UInt8]) { self.bytes = bytes }
+
   /// Dotted decimal without leading zeros, or RFC 4291's text without a zone; nil for the rest.
   public init?(_ text: String) {
     if text.contains(":") {
@@ -90,6 +93,11 @@ public struct IPAddress: Sendable, Hashable {
 public struct IPRange: Sendable, Hashable {
   public let address: IPAddress
   public let prefixLength: Int
+
+  init(address: IPAddress, prefixLength: Int) {
+    self.address = address
+    self.prefixLength = prefixLength
+  }
 
   public init?(_ text: String) {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)

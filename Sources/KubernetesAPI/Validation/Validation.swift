@@ -87,6 +87,9 @@ public enum Validation {
     "resource.k8s.io/ResourceClaim": { $0.resourceClaim() },
     "resource.k8s.io/ResourceClaimTemplate": { $0.resourceClaimTemplate() },
     "resource.k8s.io/ResourceSlice": { $0.resourceSlice() },
+    "apiextensions.k8s.io/CustomResourceDefinition": {
+      $0.errors += DefinitionChecker.errors(in: $0.object, old: $0.old)
+    },
   ]
 
   /// By group and kind: what may not change.
