@@ -119,6 +119,7 @@ struct TranscriptNormalizer {
   var folder: String
 
   private static let rules: [(pattern: String, replacement: String)] = [
+    ("X509SHA256=[0-9a-f]{64}", "X509SHA256=HASH"),
     (#"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"#, "UID"),
     (#"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"#, "TIME"),
     ("\u{1B}" + #"\[[0-9;]*m"#, ""),
