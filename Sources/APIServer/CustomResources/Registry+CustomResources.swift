@@ -4,11 +4,7 @@ import KubernetesAPI
 
 extension ResourceInfo {
   /// CustomResourceDefinitions themselves.
-  var isDefinitions: Bool { gvr == CustomResources.definitions }
-
-  /// Kinds that can't be replaced without saying which state is meant.
-  var needsVersionOnUpdate: Bool { custom != nil || isDefinitions }
-}
+  var isDefinitions: Bool { gvr == CustomResources.definitions }}
 
 extension Registry {
   // MARK: Serving what is stored

@@ -137,7 +137,8 @@ enum Preparation {
 extension ResourceInfo {
   /// Kinds that are never replaced without a resource version.
   var needsResourceVersionOnUpdate: Bool {
-    group == "admissionregistration.k8s.io" || Self.conditional.contains(gvr.description)
+    custom != nil || group == "admissionregistration.k8s.io"
+      || Self.conditional.contains(gvr.description)
   }
 
   private static let conditional: Set<String> = [
