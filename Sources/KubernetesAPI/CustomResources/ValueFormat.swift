@@ -177,12 +177,3 @@ enum ValueFormat {
     return sum % 10 == 0
   }
 }
-
-extension String {
-  var trimmingSpaces: String {
-    var text = Substring(self)
-    while let first = text.first, first.isWhitespace { text.removeFirst() }
-    while let last = text.last, last.isWhitespace { text.removeLast() }
-    return String(text)
-  }
-}
