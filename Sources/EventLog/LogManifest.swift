@@ -32,9 +32,13 @@ struct LogManifest: Sendable, Hashable {
     }
     let version: UInt32 = bytes.integer(at: 8)
     guard version == Self.version else { throw .unknownVersion(file: name, version: version) }
-    return LogManifest(
+    let manifest = LogManifest(
       clusterID: bytes.integer(at: 16), replicaID: bytes.integer(at: 24),
       oldest: bytes.integer(at: 32), newest: bytes.integer(at: 40))
+    guard max(manifest.oldest, manifest.newest) <= SegmentHeader.maximumSequence else {
+      throw .damaged(segment: name, offset: 32, reason: "no log has so many segments")
+    }
+    return manifest
   }
 
   func check(_ options: LogOptions) throws(LogError) {

@@ -77,18 +77,14 @@ public enum LogVerifier {
     var expected = oldest > 0 ? oldest : present.first ?? 0
     var chain: UInt64?
     for sequence in present {
-      while expected < sequence {
-        found.noteMissing(expected)
-        expected += 1
+      if expected < sequence {
+        found.noteMissing(expected...(sequence - 1))
         chain = nil
       }
       chain = try found.check(disk, sequence, after: chain, isLast: sequence == present.last)
       expected = sequence + 1
     }
-    while expected <= newest {
-      found.noteMissing(expected)
-      expected += 1
-    }
+    if expected <= newest { found.noteMissing(expected...newest) }
     return found
   }
 }
@@ -103,10 +99,19 @@ extension LogVerification {
     }
   }
 
-  fileprivate mutating func noteMissing(_ sequence: UInt64) {
+  /// Names the first ones; a manifest can speak of any number.
+  fileprivate mutating func noteMissing(_ sequences: ClosedRange<UInt64>) {
+    let named = sequences.prefix(100)
+    for sequence in named {
+      problems.append(
+        Problem(
+          segment: SegmentHeader.name(sequence), offset: 0, reason: "the segment is missing"))
+    }
+    guard let last = named.last, last < sequences.upperBound else { return }
     problems.append(
       Problem(
-        segment: SegmentHeader.name(sequence), offset: 0, reason: "the segment is missing"))
+        segment: SegmentHeader.name(sequences.upperBound), offset: 0,
+        reason: "\(sequences.upperBound - last) more segments up to this one are missing"))
   }
 
   /// Returns the chain's value at the segment's end; `nil` where it isn't known.

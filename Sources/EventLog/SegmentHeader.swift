@@ -47,12 +47,17 @@ struct SegmentHeader: Sendable, Hashable {
       chain: bytes.integer(at: 56), isReset: bytes.integer(at: 12) as UInt32 == 1)
   }
 
+  /// So far from the end of the range that counting on never overflows.
+  static let maximumSequence: UInt64 = 1 << 62
+
   static func name(_ sequence: UInt64) -> String { "log-\(Hexadecimal.text(sequence)).seg" }
 
   /// The sequence number in a segment's file name; `nil` for other files.
   static func sequence(of name: String) -> UInt64? {
     guard name.hasPrefix("log-"), name.hasSuffix(".seg"), name.utf8.count == 24 else { return nil }
-    guard let sequence = UInt64(name.dropFirst(4).dropLast(4), radix: 16) else { return nil }
+    guard let sequence = UInt64(name.dropFirst(4).dropLast(4), radix: 16),
+      sequence <= maximumSequence
+    else { return nil }
     return Self.name(sequence) == name ? sequence : nil
   }
 }

@@ -10,7 +10,7 @@ import Testing
       return count
     }
     #if DEBUG
-      return 1_000
+      return 600
     #else
       return 50_000
     #endif

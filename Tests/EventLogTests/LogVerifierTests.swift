@@ -3,6 +3,24 @@ import Testing
 @testable import EventLog
 
 @Suite struct LogVerifierTests {
+  /// A manifest that is wrong though its checksum is right.
+  @Test(arguments: [1_000_000_000_000, 1 << 62, 1 << 62 + 1, .max] as [UInt64])
+  func aManifestMaySpeakOfAnyNumberOfSegments(_ newest: UInt64) throws {
+    let (disk, _) = try DamageTests.make()
+    let present = try disk.list().count - 1
+    let manifest = LogManifest(
+      clusterID: LogOptions.small().clusterID, replicaID: LogOptions.small().replicaID, oldest: 1,
+      newest: newest)
+    disk.setBytes(LogManifest.name, manifest.encoded())
+    let found = try LogVerifier.verify(disk: disk)
+    #expect(!found.isGood && found.problems.count <= 101 && found.segments.count == present)
+    #expect(throws: LogError.self) { _ = try DamageTests.open(disk) }
+    // Nor may a file's name stop anybody.
+    disk.setBytes("log-ffffffffffffffff.seg", [1])
+    #expect(try !LogVerifier.verify(disk: disk).isGood)
+    #expect(throws: LogError.self) { _ = try DamageTests.open(disk) }
+  }
+
   static func verify(_ disk: FaultDisk) -> LogVerification {
     do { return try LogVerifier.verify(disk: disk) } catch {
       Issue.record(error)
