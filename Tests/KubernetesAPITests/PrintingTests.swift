@@ -91,7 +91,9 @@ import Testing
     for resource in Catalogue.shared.resources {
       let cells = TablePrinter.cells(
         for: ["metadata": ["name": "x"]], resource: resource, now: Self.now)
-      #expect(cells.count == TablePrinter.columns(for: resource).count, "\(resource.gvr)")
+      // Upstream's printer of IPAddress has an age that no column names.
+      let extra = resource.kind == "IPAddress" ? 1 : 0
+      #expect(cells.count == TablePrinter.columns(for: resource).count + extra, "\(resource.gvr)")
     }
   }
 
