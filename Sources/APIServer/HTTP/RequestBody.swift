@@ -68,8 +68,7 @@ enum RequestBody {
     case .mapping(let mapping):
       var object = JSONObject()
       for (key, child) in mapping {
-        guard let name = key.string else { throw .badRequest("a key of the YAML is no string") }
-        object[name] = try value(of: child, depth: depth + 1)
+        object[try name(of: key)] = try value(of: child, depth: depth + 1)
       }
       return .object(object)
     case .sequence(let sequence):
@@ -79,12 +78,28 @@ enum RequestBody {
     case .scalar(let scalar):
       guard scalar.style == .plain || scalar.style == .any else { return .string(scalar.string) }
       if node.null != nil { return .null }
-      if let flag = node.bool { return .bool(flag) }
+      if let flag = flag(scalar.string) ?? node.bool { return .bool(flag) }
       if let number = node.int { return .int(Int64(number)) }
       if let number = node.float, number.isFinite { return .double(number) }
       return .string(scalar.string)
     case .alias: throw .badRequest("YAML aliases are not taken")
     }
+  }
+
+  /// YAML 1.1, which upstream reads, has single letters for yes and no.
+  private static func flag(_ text: String) -> Bool? {
+    switch text {
+    case "y", "Y": true
+    case "n", "N": false
+    default: nil
+    }
+  }
+
+  /// Keys are texts; what would be another value is written as that value is.
+  private static func name(of key: Node) throws(APIStatus) -> String {
+    guard case .scalar = key else { throw .badRequest("a key of the YAML is no string") }
+    let value = try value(of: key, depth: 0)
+    return value.stringValue ?? value.text
   }
 
   /// A tree as YAML, keys in their order.

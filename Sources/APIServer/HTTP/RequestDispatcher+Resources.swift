@@ -21,9 +21,18 @@ extension RequestDispatcher {
   func answerResource(
     _ request: APIRequest, _ info: RequestInfo, user: UserInfo, impersonator: String
   ) async throws(APIStatus) -> APIResponse {
-    let resource = try registry.resource(
-      GroupVersionResource(
-        group: info.group, version: info.version, resource: info.resource))
+    let resource: ResourceInfo
+    do throws(APIStatus) {
+      resource = try registry.resource(
+        GroupVersionResource(
+          group: info.group, version: info.version, resource: info.resource))
+    } catch {
+      // Of versions that are not served there is not even a resource that might be missing.
+      guard discovery.resourceList(group: info.group, version: info.version) != nil else {
+        return Self.pageNotFound
+      }
+      throw error
+    }
     // A path that has a namespace where there is none, or lacks one where it must be.
     let isNamespaceItself = resource.isNamespaces
     if !resource.namespaced, !info.namespace.isEmpty, !isNamespaceItself {
@@ -70,12 +79,18 @@ extension RequestDispatcher {
         parsing: request.query["includeObject"] ?? "")
     }
     var response: APIResponse
-    if !info.subresource.isEmpty {
-      response = try await answerSubresource(call)
-    } else if let review = try await answerReview(call) {
-      response = review
-    } else {
-      response = try await answerObject(call)
+    do throws(APIStatus) {
+      if !info.subresource.isEmpty {
+        response = try await answerSubresource(call)
+      } else if let review = try await answerReview(call) {
+        response = review
+      } else {
+        response = try await answerObject(call)
+      }
+    } catch {
+      // Warnings are worth as much where the request fails for another reason.
+      guard !call.context.warnings.all.isEmpty else { throw error }
+      response = failure(error, request)
     }
     for warning in call.context.warnings.all {
       response.headers.add(

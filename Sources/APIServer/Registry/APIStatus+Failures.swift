@@ -30,7 +30,8 @@ extension APIStatus {
 
   static func internalError(_ message: String) -> APIStatus {
     APIStatus(
-      code: 500, reason: "InternalError", message: "Internal error occurred: \(message)")
+      code: 500, reason: "InternalError", message: "Internal error occurred: \(message)",
+      causes: [Cause(reason: "", message: message, field: "")])
   }
 
   static func expired(_ message: String) -> APIStatus {

@@ -100,6 +100,9 @@ extension Registry {
     var quotaDemand: QuotaCheck.Demand?
   }
 
+  /// The largest object that is stored: etcd's bound on a request.
+  static let maximumObjectBytes = 1536 * 1024
+
   /// Commits a plan, giving out cluster IPs and node ports with it; another address is tried
   /// where a different server took it first.
   func commitWithAllocations(
@@ -125,6 +128,10 @@ extension Registry {
         try allocate(&attempt, old: old, dryRun: context.dryRun)
       }
       let encoded = ObjectCodec.encode(attempt.object)
+      guard encoded.bytes.count <= Self.maximumObjectBytes else {
+        // Clients know this message.
+        throw APIStatus(code: 500, reason: "", message: "etcdserver: request is too large")
+      }
       if context.dryRun {
         // Nothing is written, but a name that is taken must still be noticed.
         for compare in attempt.compares where compare.key == attempt.key {

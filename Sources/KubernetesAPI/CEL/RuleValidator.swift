@@ -202,8 +202,7 @@ final class RuleValidator: Sendable {
     case "FieldValueForbidden": return .forbidden(field, detail)
     case "FieldValueRequired": return .required(field, detail)
     case "FieldValueDuplicate": return FieldError(.duplicate, field, value: shown)
-    default:
-      return FieldError(.invalid, field, value: shown ?? .string(schema.type), detail)
+    default: return FieldError(.invalid, field, value: shown, detail)
     }
   }
 }

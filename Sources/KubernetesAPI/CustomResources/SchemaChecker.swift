@@ -306,11 +306,11 @@ struct SchemaChecker {
       } else if !text("message").isEmpty, message.isEmpty {
         errors.append(
           .invalid(
-            "\(field).message", value["message"], "message must be non-empty if specified"))
+            "\(field).message", value["message"], "must be non-empty if specified"))
       } else if hasBreaks(message) {
         errors.append(
           .invalid(
-            "\(field).message", value["message"], "message must not contain line breaks"))
+            "\(field).message", value["message"], "must not contain line breaks"))
       } else if hasBreaks(rule), message.isEmpty {
         errors.append(
           .required(
@@ -319,7 +319,7 @@ struct SchemaChecker {
       if !text("messageExpression").isEmpty, text("messageExpression").trimmingSpaces.isEmpty {
         errors.append(
           .required(
-            "\(field).messageExpression", "messageExpression must be non-empty if specified"))
+            "\(field).messageExpression", "must be non-empty if specified"))
       }
       if let reason = value["reason"]?.stringValue, !reasons.contains(reason) {
         errors.append(.notSupported("\(field).reason", .string(reason), reasons))
@@ -329,16 +329,16 @@ struct SchemaChecker {
       if path.trimmingSpaces.isEmpty {
         errors.append(
           .invalid(
-            "\(field).fieldPath", .string(path), "fieldPath must be non-empty if specified"))
+            "\(field).fieldPath", .string(path), "must be non-empty if specified"))
       }
       if hasBreaks(path) {
         errors.append(
           .invalid(
-            "\(field).fieldPath", .string(path), "fieldPath must not contain line breaks"))
+            "\(field).fieldPath", .string(path), "must not contain line breaks"))
       }
       if case .failure = SchemaPath.resolve(path, in: StructuralSchema(schema)) {
         errors.append(
-          .invalid("\(field).fieldPath", .string(path), "fieldPath must be a valid path"))
+          .invalid("\(field).fieldPath", .string(path), "must be a valid path"))
       }
     }
     return errors

@@ -149,7 +149,11 @@ extension OpenAPI {
         "x-kubernetes-group-version-kind": kind,
       ]
       let hasBody = ["post", "put", "patch"].contains(action)
-      if let schema { describe(schema, hasBody: hasBody, action: action, &operation, &parameters) }
+      if let schema {
+        describe(
+          schema, hasBody: hasBody, action: action, mergesLists: type != nil, &operation,
+          &parameters)
+      }
       if operation["responses"] == nil {
         operation["responses"] = ["200": ["description": "OK"]]
       }
@@ -158,8 +162,8 @@ extension OpenAPI {
     }
 
     private func describe(
-      _ schema: JSONValue, hasBody: Bool, action: String, _ operation: inout JSONObject,
-      _ parameters: inout [JSONValue]
+      _ schema: JSONValue, hasBody: Bool, action: String, mergesLists: Bool,
+      _ operation: inout JSONObject, _ parameters: inout [JSONValue]
     ) {
       let patch: JSONValue = [
         "$ref": .string(dialect.references + "io.k8s.apimachinery.pkg.apis.meta.v1.Patch")
@@ -169,8 +173,9 @@ extension OpenAPI {
         action == "patch"
         ? [
           "application/apply-patch+yaml", "application/json-patch+json",
-          "application/merge-patch+json", "application/strategic-merge-patch+json",
-        ] : ["application/json", "application/yaml"]
+          "application/merge-patch+json",
+        ] + (mergesLists ? ["application/strategic-merge-patch+json"] : [])
+        : ["application/json", "application/yaml"]
       if dialect == .v2 {
         if hasBody {
           parameters.append(["name": "body", "in": "body", "required": true, "schema": body])

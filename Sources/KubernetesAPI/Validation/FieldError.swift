@@ -86,7 +86,7 @@ public struct FieldError: Error, Sendable, Hashable {
     var text = type.text
     switch type {
     case .required, .forbidden, .tooLong, .internalError: break
-    default: text += ": \(Self.text(of: value ?? .null))"
+    default: if let value { text += ": \(Self.text(of: value))" }
     }
     return detail.isEmpty ? text : "\(text): \(detail)"
   }
@@ -94,8 +94,23 @@ public struct FieldError: Error, Sendable, Hashable {
   private static func text(of value: JSONValue) -> String {
     switch value {
     case .string(let text): GoFormat.quoted(text)
+    case .object, .array: Self.escaped(value.text)
     default: value.text
     }
+  }
+
+  /// JSON as Go writes it: what HTML takes for markup is escaped.
+  private static func escaped(_ text: String) -> String {
+    var result = ""
+    for character in text.unicodeScalars {
+      switch character {
+      case "<": result += "\\u003c"
+      case ">": result += "\\u003e"
+      case "&": result += "\\u0026"
+      default: result.unicodeScalars.append(character)
+      }
+    }
+    return result
   }
 }
 
