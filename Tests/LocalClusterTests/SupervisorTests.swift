@@ -48,6 +48,8 @@ struct SupervisorTests {
     supervisor.add(shell("server-1", "echo up; exec sleep 1000"))
     let first = try #require(supervisor.process(named: "server-1"))
     #expect(ProcessIdentity.running(pidFile: home.pidFile("server-1")) == first)
+    // It must have written its line before it dies.
+    #expect(await eventually { (try? AtomicFile.read(home.logFile("server-1"))) == "up\n" })
     first.signal(SIGKILL)
     #expect(
       await eventually {
