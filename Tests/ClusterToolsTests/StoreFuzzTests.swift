@@ -10,7 +10,7 @@ import Testing
       return count
     }
     #if DEBUG
-      return 600
+      return 4_000
     #else
       return 50_000
     #endif
