@@ -144,7 +144,8 @@ final class DefinitionController: Sendable {
 
   /// The resource whose objects go; the definition need not be served any more.
   private func resource(of definition: CustomResourceDefinition) -> ResourceInfo {
-    let names = definition.acceptedNames.plural.isEmpty ? definition.names : definition.acceptedNames
+    let names =
+      definition.acceptedNames.plural.isEmpty ? definition.names : definition.acceptedNames
     let gvr = GroupVersionResource(
       group: definition.group, version: definition.storageVersion, resource: names.plural)
     return ResourceInfo(

@@ -56,7 +56,9 @@ extension RequestDispatcher {
       let list = discovery.resourceList(
         group: isCore ? "" : segments[1], version: segments[isCore ? 1 : 2])
       if let list { return APIResponse(json: list) }
-      if !isCore, discovery.group(segments[1]) != nil { throw .unknownResource }
+      if !isCore, registry.catalogue.groups.contains(where: { $0.group == segments[1] }) {
+        throw .unknownResource
+      }
       return Self.pageNotFound
     case ("api", _), ("apis", _): throw .unknownResource
     case ("version", 1): return APIResponse(json: Discovery.version)
@@ -86,7 +88,8 @@ extension RequestDispatcher {
 
   private var paths: [String] {
     let custom = registry.customResources.current().groups
-    let groups = (registry.catalogue.groups.filter { !$0.group.isEmpty } + custom).flatMap { group in
+    let groups = (registry.catalogue.groups.filter { !$0.group.isEmpty } + custom).flatMap {
+      group in
       ["/apis/\(group.group)"] + group.versions.map { "/apis/\(group.group)/\($0)" }
     }
     return (Self.rootPaths + groups).sorted()

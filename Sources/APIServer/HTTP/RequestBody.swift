@@ -102,6 +102,15 @@ enum RequestBody {
     return value.stringValue ?? value.text
   }
 
+  /// A text, in quotes where it would be read as something else.
+  private static func textNode(_ text: String) -> Node {
+    let plain = Node(text)
+    let isPlain =
+      plain.null == nil && plain.bool == nil && plain.int == nil && plain.float == nil
+      && plain.timestamp == nil && flag(text) == nil
+    return Node(text, Tag(.str), isPlain ? .any : .doubleQuoted)
+  }
+
   /// A tree as YAML, keys in their order.
   static func yamlBytes(of value: JSONValue) -> [UInt8] {
     func node(_ value: JSONValue) -> Node {
@@ -110,10 +119,10 @@ enum RequestBody {
       case .bool(let flag): Node(flag ? "true" : "false", Tag(.bool), .plain)
       case .int(let number): Node(String(number), Tag(.int), .plain)
       case .double: Node(value.text, Tag(.float), .plain)
-      case .string(let text): Node(text, Tag(.str), .any)
+      case .string(let text): textNode(text)
       case .array(let values): Node(values.map(node), Tag(.seq))
       case .object(let object):
-        Node(object.map { (Node($0, Tag(.str), .any), node($1)) }, Tag(.map))
+        Node(object.map { (textNode($0), node($1)) }, Tag(.map))
       }
     }
     guard let text = try? Yams.serialize(node: node(value)) else { return value.serialized() }

@@ -105,7 +105,9 @@ extension Registry {
       } else {
         new.set(.int(grace ?? 0), at: "metadata", "deletionGracePeriodSeconds")
       }
-      if !info.isDefinitions, let generation = old.at("metadata", "generation")?.intValue, generation > 0 {
+      if !info.isDefinitions, let generation = old.at("metadata", "generation")?.intValue,
+        generation > 0
+      {
         new.set(.int(generation &+ 1), at: "metadata", "generation")
       }
       if info.isNamespaces { new.set("Terminating", at: "status", "phase") }

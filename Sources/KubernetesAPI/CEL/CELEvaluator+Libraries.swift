@@ -227,7 +227,8 @@ extension CELEvaluator {
     case "qualifiedName": return NameRules.qualifiedName(text)
     case "labelValue": return NameRules.labelValue(text)
     case "uri": return WebAddress(parsing: text) == nil ? ["invalid URI"] : []
-    case "uuid": return ValueFormat.isWrong(text, format: "uuid") ? ["does not match the UUID format"] : []
+    case "uuid":
+      return ValueFormat.isWrong(text, format: "uuid") ? ["does not match the UUID format"] : []
     case "byte": return Base64.decode(text) == nil ? ["invalid base64"] : []
     case "date": return ValueFormat.isWrong(text, format: "date") ? ["invalid date"] : []
     case "datetime": return Timestamp(parsing: text) == nil ? ["invalid datetime"] : []

@@ -38,7 +38,8 @@ extension CELEvaluator {
     switch (name, words.count, numbers.count) {
     case ("contains", 1, 0): return .bool(words[0].isEmpty || text.contains(words[0]))
     case ("startsWith", 1, 0): return .bool(text.utf8.starts(with: words[0].utf8))
-    case ("endsWith", 1, 0): return .bool(text.utf8.reversed().starts(with: words[0].utf8.reversed()))
+    case ("endsWith", 1, 0):
+      return .bool(text.utf8.reversed().starts(with: words[0].utf8.reversed()))
     case ("matches", 1, 0):
       let expression = try Self.expression(words[0])
       try spend(text.utf8.count * max(1, words[0].utf8.count / 4) / 10)

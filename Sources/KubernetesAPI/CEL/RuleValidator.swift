@@ -172,7 +172,8 @@ final class RuleValidator: Sendable {
   ) -> FieldError {
     var field = path
     if !program.rule.fieldPath.isEmpty {
-      let relative = program.rule.fieldPath.hasPrefix(".")
+      let relative =
+        program.rule.fieldPath.hasPrefix(".")
         ? String(program.rule.fieldPath.dropFirst()) : program.rule.fieldPath
       field =
         path.isEmpty

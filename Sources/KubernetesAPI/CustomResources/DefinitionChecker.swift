@@ -196,8 +196,10 @@ struct DefinitionChecker {
       let category = scalar.properties.generalCategory
       let isHidden =
         scalar != " "
-        && [.control, .format, .unassigned, .privateUse, .lineSeparator, .paragraphSeparator,
-          .spaceSeparator].contains(category)
+        && [
+          .control, .format, .unassigned, .privateUse, .lineSeparator, .paragraphSeparator,
+          .spaceSeparator,
+        ].contains(category)
       if isHidden {
         add(
           .invalid(
@@ -212,7 +214,8 @@ struct DefinitionChecker {
   // MARK: Names
 
   private mutating func checkNames() {
-    for name in ["plural", "singular", "kind", "listKind"] where text("spec", "names", name).isEmpty {
+    for name in ["plural", "singular", "kind", "listKind"] where text("spec", "names", name).isEmpty
+    {
       add(.required("spec.names.\(name)"))
     }
     checkNames(object.at("spec", "names"), "spec.names")

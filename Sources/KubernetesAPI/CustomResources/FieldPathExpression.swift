@@ -146,7 +146,7 @@ public struct FieldPathExpression: Sendable, Hashable {
         if let end, end(character) { break }
         if take("..") {
           steps.append(.descend)
-          if next != "[", next != "." , let name = name() { steps.append(Self.named(name)) }
+          if next != "[", next != ".", let name = name() { steps.append(Self.named(name)) }
         } else if take(".") {
           guard let name = name() else {
             // A path may end with a dot, or have a bracket behind it.

@@ -94,7 +94,9 @@ struct SchemaChecker {
     guard depth < StructuralSchema.maximumDepth, let members = schema.objectValue else {
       return false
     }
-    for name in ["$ref", "dependencies", "definitions", "patternProperties", "additionalItems", "id"]
+    for name in [
+      "$ref", "dependencies", "definitions", "patternProperties", "additionalItems", "id",
+    ]
     where members[name].map(Self.isSet) ?? false {
       return true
     }
@@ -292,7 +294,9 @@ struct SchemaChecker {
     -> [FieldError]
   {
     var errors: [FieldError] = []
-    func hasBreaks(_ text: String) -> Bool { text.unicodeScalars.contains { $0 == "\n" || $0 == "\r" } }
+    func hasBreaks(_ text: String) -> Bool {
+      text.unicodeScalars.contains { $0 == "\n" || $0 == "\r" }
+    }
     let reasons = [
       "FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired",
     ]
@@ -363,7 +367,9 @@ struct SchemaChecker {
           walk.defaultsReason.isEmpty ? "must not be set" : "must not be set \(walk.defaultsReason)"
         ))
     }
-    for name in ["id", "additionalItems", "patternProperties", "definitions", "dependencies", "$ref"]
+    for name in [
+      "id", "additionalItems", "patternProperties", "definitions", "dependencies", "$ref",
+    ]
     where schema[name].map(isSet) ?? false || name == "additionalItems" && schema[name] != nil {
       errors.append(.forbidden("\(place).\(name)", "\(name) is not supported"))
     }

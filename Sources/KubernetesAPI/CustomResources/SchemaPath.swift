@@ -65,8 +65,9 @@ enum SchemaPath {
       guard let current = schema else { return fail("does not refer to a valid field") }
       if let property = current.properties[name] {
         schema = property
-      } else if current.properties.isEmpty, case .schema(let element)? =
-        current.additionalProperties
+      } else if current.properties.isEmpty,
+        case .schema(let element)? =
+          current.additionalProperties
       {
         schema = element
       } else {

@@ -2,7 +2,9 @@ import JSONDocument
 
 /// Formats that a schema may ask of values.
 enum ValueFormat {
-  private static let numeric: Set<String> = ["int32", "int64", "uint32", "uint64", "float", "double"]
+  private static let numeric: Set<String> = [
+    "int32", "int64", "uint32", "uint64", "float", "double",
+  ]
 
   private static let textual: Set<String> = [
     "bsonobjectid", "uri", "email", "hostname", "ipv4", "ipv6", "cidr", "mac", "uuid", "uuid3",

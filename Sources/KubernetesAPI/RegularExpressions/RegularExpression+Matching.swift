@@ -13,7 +13,13 @@ extension RegularExpression {
     var position = start
     while true {
       if found == nil { add(0, begin: position, at: position, scalars, to: &current) }
-      if current.entries.isEmpty { break }
+      if current.entries.isEmpty {
+        // Nothing is under way; a match may begin further on.
+        guard found == nil, position < scalars.count else { break }
+        current.clear()
+        position += 1
+        continue
+      }
       let scalar = position < scalars.count ? scalars[position].value : nil
       next.clear()
       for entry in current.entries {

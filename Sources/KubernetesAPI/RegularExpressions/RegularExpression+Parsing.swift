@@ -151,7 +151,9 @@ extension RegularExpression {
       let outer = flags
       if take("?") {
         if take("P") || next == "<" {
-          guard take("<") else { throw problem("invalid named capture", from: start, to: text.count) }
+          guard take("<") else {
+            throw problem("invalid named capture", from: start, to: text.count)
+          }
           let nameStart = position
           while let scalar = next, scalar != ">" {
             guard scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || scalar == "_"

@@ -23,7 +23,8 @@ import Testing
     ("size(self)", "5"), ("self.startsWith('He') && self.endsWith('lo')", "true"),
     ("self.contains('ell')", "true"), ("self.matches('^H.*o$')", "true"),
     ("self.lowerAscii()", "hello"), ("self.substring(1, 3)", "el"), ("self.charAt(1)", "e"),
-    ("self.indexOf('l')", "2"), ("self.lastIndexOf('l')", "3"), ("self.replace('l', 'L', 1)", "HeLlo"),
+    ("self.indexOf('l')", "2"), ("self.lastIndexOf('l')", "3"),
+    ("self.replace('l', 'L', 1)", "HeLlo"),
     ("'a,b,c'.split(',').size()", "3"), ("['a', 'b'].join('-')", "a-b"), ("' x '.trim()", "x"),
     ("'%s has %d'.format([self, n])", "Hello has 7"), ("'a1b22'.findAll('[0-9]+')", "[1, 22]"),
     ("[1, 2, 3].all(x, x > 0)", "true"), ("[1, 2, 3].exists(x, x > 2)", "true"),
@@ -39,7 +40,10 @@ import Testing
     ("semver('1.2.3').isLessThan(semver('1.10.0'))", "true"), ("isSemver('1.2')", "false"),
     ("duration('90m') > duration('1h')", "true"), ("string(duration('90s'))", "90s"),
     ("timestamp('2026-01-02T03:04:05Z').getFullYear()", "2026"),
-    ("timestamp('2026-03-01T00:00:00Z') - timestamp('2026-02-28T00:00:00Z') == duration('24h')", "true"),
+    (
+      "timestamp('2026-03-01T00:00:00Z') - timestamp('2026-02-28T00:00:00Z') == duration('24h')",
+      "true"
+    ),
     ("format.dns1123Label().validate('Not Ok').hasValue()", "true"),
     ("optional.of(1).orValue(2)", "1"), ("optional.none().orValue(2)", "2"),
     ("{'a': 1}.?b.orValue(5)", "5"), ("optional.of(3).optMap(x, x + 1).value()", "4"),

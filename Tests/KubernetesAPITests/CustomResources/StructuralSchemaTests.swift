@@ -84,8 +84,14 @@ import Testing
       #"{"type":"object","oneOf":[{"required":["a"]},{"required":["b"]}]}"#, "{}",
       "Invalid <nil>, Required spec.x.a"
     ),
-    (#"{"type":"object","oneOf":[{"required":["a"]},{"required":["b"]}]}"#, #"{"a":1,"b":2}"#, "Invalid <nil>"),
-    (#"{"type":"integer","allOf":[{"minimum":2},{"maximum":5}]}"#, "1", "Invalid spec.x, Invalid <nil>"),
+    (
+      #"{"type":"object","oneOf":[{"required":["a"]},{"required":["b"]}]}"#, #"{"a":1,"b":2}"#,
+      "Invalid <nil>"
+    ),
+    (
+      #"{"type":"integer","allOf":[{"minimum":2},{"maximum":5}]}"#, "1",
+      "Invalid spec.x, Invalid <nil>"
+    ),
     (#"{"type":"string","not":{"enum":["a"]}}"#, #""a""#, "Invalid <nil>"),
   ])
   func valuesAreChecked(_ schema: String, _ value: String, _ expected: String) throws {
@@ -101,7 +107,8 @@ import Testing
 
   @Test func anUpdateAnswersForWhatItChanges() throws {
     let schema = try Self.schema(
-      #"{"type":"object","properties":{"a":{"type":"string","maxLength":3},"b":{"type":"string"}}}"#)
+      #"{"type":"object","properties":{"a":{"type":"string","maxLength":3},"b":{"type":"string"}}}"#
+    )
     let old: JSONValue = ["spec": ["a": "toolong", "b": "1"]]
     #expect(schema.validate(["spec": ["a": "toolong", "b": "2"]], old: old).isEmpty)
     #expect(!schema.validate(["spec": ["a": "stilllong", "b": "1"]], old: old).isEmpty)
