@@ -128,7 +128,7 @@ struct TranscriptNormalizer {
     (#"127\.0\.0\.1:\d+"#, "127.0.0.1:PORT"),
     (#"10\.96\.\d+\.\d+"#, "10.96.X.X"),
     (#"\b3\d{4}/TCP"#, "NODEPORT/TCP"),
-    (#"\b\d+(ms|s|m)\b"#, "AGE"),
+    (#"\b(\d+(ms|s|m))+\b"#, "AGE"),
     // Columns are as wide as what was taken out.
     (#"[ \t]+\n"#, "\n"),
     (#"  +"#, "  "),
