@@ -4,7 +4,8 @@ import KubernetesAPI
 
 extension ResourceInfo {
   /// CustomResourceDefinitions themselves.
-  var isDefinitions: Bool { gvr == CustomResources.definitions }}
+  var isDefinitions: Bool { gvr == CustomResources.definitions }
+}
 
 extension Registry {
   // MARK: Serving what is stored
