@@ -68,12 +68,12 @@ import Testing
   @Test func yamlIsTakenAndGiven() async throws {
     try await TestServer.run { server in
       let admin = server.admin
-      let yaml = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: y\ndata:\n  k: \"1\"\n"
+      let yaml = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: yaml\ndata:\n  k: \"1\"\n"
       let created = try await admin.send(
         .POST, Self.path, bytes: Array(yaml.utf8), contentType: "application/yaml")
       #expect(created.status == 201)
       #expect(created.json["data"] == ["k": "1"])
-      let read = try await admin.with("Accept", "application/yaml").get(Self.path + "/y")
+      let read = try await admin.with("Accept", "application/yaml").get(Self.path + "/yaml")
       #expect(read.text.contains("kind: ConfigMap"))
       let broken = try await admin.send(
         .POST, Self.path, bytes: Array("a: [".utf8), contentType: "application/yaml")
