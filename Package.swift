@@ -43,7 +43,8 @@ let package = Package(
 
     // Leaves: neither NIO nor Foundation.
     .target(name: "JSONDocument"),
-    .target(name: "Raft"),
+    .target(name: "SeededRuns"),
+    .target(name: "Raft", dependencies: ["SeededRuns"]),
     .target(name: "Keyspace"),
     .target(name: "EventLog", dependencies: ["CLZ4"]),
     .target(name: "Linearizability"),
@@ -52,7 +53,8 @@ let package = Package(
     .target(
       name: "EventStore",
       dependencies: [
-        "Raft", "Keyspace", "EventLog", "CSQLite", "CLZ4", "CMalloc", nio, nioPosix, nioSSL, x509,
+        "SeededRuns", "Raft", "Keyspace", "EventLog", "CSQLite", "CLZ4", "CMalloc", nio, nioPosix,
+        nioSSL, x509,
         logging,
       ]),
 
@@ -104,7 +106,9 @@ let package = Package(
       ]),
 
     // The store on an injected clock, network and disk; what the tests and `tools/simulate` run.
-    .target(name: "StoreSimulation", dependencies: ["Raft", "Keyspace", "EventLog", "EventStore"]),
+    .target(
+      name: "StoreSimulation",
+      dependencies: ["SeededRuns", "Raft", "Keyspace", "EventLog", "EventStore"]),
 
     // Whole processes: a server, a cluster on this machine.
     .target(
@@ -128,7 +132,9 @@ let package = Package(
       name: "ClusterTools",
       dependencies: [
         "ControlPlane", "ClusterConfiguration", "KubernetesClient", "KubernetesAPI", "JSONDocument",
-        "EventStore", "EventLog", "Keyspace", "Raft", "Linearizability", nio, nioPosix, nioSSL,
+        "EventStore", "EventLog", "Keyspace", "Raft", "Linearizability", "SeededRuns", nio,
+        nioPosix,
+        nioSSL,
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"), logging,
       ]),
     .executableTarget(
@@ -142,15 +148,17 @@ let package = Package(
 
     .testTarget(name: "JSONDocumentTests", dependencies: ["JSONDocument"]),
     .testTarget(name: "RaftTests", dependencies: ["Raft"]),
-    .testTarget(name: "KeyspaceTests", dependencies: ["Keyspace"]),
-    .testTarget(name: "EventLogTests", dependencies: ["EventLog"]),
+    .testTarget(name: "KeyspaceTests", dependencies: ["Keyspace", "SeededRuns"]),
+    .testTarget(name: "EventLogTests", dependencies: ["EventLog", "SeededRuns"]),
     .testTarget(name: "LinearizabilityTests", dependencies: ["Linearizability"]),
     .testTarget(
       name: "EventStoreTests",
       dependencies: [
-        "EventStore", "Keyspace", "EventLog", "Raft", x509, crypto, nio, nioPosix, nioSSL, logging,
+        "EventStore", "Keyspace", "EventLog", "Raft", "SeededRuns", x509, crypto, nio, nioPosix,
+        nioSSL, logging,
       ]),
-    .testTarget(name: "KubernetesAPITests", dependencies: ["KubernetesAPI", "JSONDocument"]),
+    .testTarget(
+      name: "KubernetesAPITests", dependencies: ["KubernetesAPI", "JSONDocument", "SeededRuns"]),
     .testTarget(
       name: "ClusterConfigurationTests",
       dependencies: ["ClusterConfiguration", x509, asn1, crypto]),
@@ -164,7 +172,7 @@ let package = Package(
       name: "APIServerTests",
       dependencies: [
         "APIServer", "ClusterConfiguration", "EventStore", "Keyspace", "KubernetesAPI",
-        "JSONDocument", "KubernetesClient", x509, asn1, crypto,
+        "JSONDocument", "KubernetesClient", "SeededRuns", x509, asn1, crypto,
       ]),
     .testTarget(
       name: "ControllerManagerTests",
@@ -210,8 +218,8 @@ let package = Package(
     .testTarget(
       name: "ClusterToolsTests",
       dependencies: [
-        "ClusterTools", "ClusterConfiguration", "EventStore", "Keyspace", "JSONDocument", nio,
-        logging,
+        "ClusterTools", "ClusterConfiguration", "EventStore", "Keyspace", "JSONDocument",
+        "SeededRuns", nio, logging,
       ]),
     .testTarget(
       name: "StoreSimulationTests", dependencies: ["StoreSimulation", "Raft", "EventLog"]),

@@ -1,12 +1,13 @@
 import EventStore
 import Foundation
 import Keyspace
+import SeededRuns
 
 extension StoreBench {
   /// Values that differ as objects of a cluster do: most of their text repeats, names and hashes do
   /// not. 1,024 bytes each.
   static let values: [[UInt8]] = {
-    var random = SplitMix(state: 7)
+    var random = SplitMix64(seed: 7)
     return (0..<256).map { _ in
       var text = #"{"kind":"Pod","apiVersion":"v1","metadata":{"name":""#
       text += "web-" + String(random.next(), radix: 36) + #"","namespace":"default","uid":""#
@@ -95,18 +96,5 @@ extension StoreBench {
     return LatencySummary(
       nanoseconds: latencies,
       elapsedSeconds: Double(nanoseconds(ContinuousClock.now - start)) / 1e9)
-  }
-}
-
-/// The generator of Steele, Lea and Flood (2014): the same values in every run.
-struct SplitMix: Sendable {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }

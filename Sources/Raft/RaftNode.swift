@@ -1,3 +1,5 @@
+import SeededRuns
+
 /// One replica's part in the consensus: events in, actions out.
 ///
 /// A plain value without I/O, clock or threads. The shell feeds it ticks, messages, proposals and
@@ -42,7 +44,7 @@ public struct RaftNode: Sendable {
   var lease = LeaderLease()
   /// Follower: ticks for which it has promised to stay away from elections.
   var promisedTicks = 0
-  var random: RandomNumbers
+  var random: SplitMix64
   var actions = RaftActions()
   var handedHardState: HardState
 
@@ -79,7 +81,7 @@ public struct RaftNode: Sendable {
     handedHardState = hardState
     progress = [Progress(next: log.lastIndex + 1)]
     votes = [nil]
-    random = RandomNumbers(
+    random = SplitMix64(
       seed: configuration.seed ^ (configuration.id &* 0xD6E8_FEB8_6659_FD93) ^ (term << 32))
     reads = Reads()
     adoptMembership()

@@ -2,6 +2,7 @@ import EventLog
 import EventStore
 import Keyspace
 import Raft
+import SeededRuns
 
 /// Three replicas of the store with their clients, on one thread and one clock that this class
 /// winds. Everything follows from the seed.
@@ -176,6 +177,7 @@ final class Simulation {
 public func runSimulation(
   seed: UInt64, trace: Bool = false, options: SimulationOptions = SimulationOptions()
 ) -> SimulationOutcome {
-  SimulationCrashReport.begins(seed, worker: options.worker)
+  CrashReport.begins(seed, worker: options.worker)
+  defer { CrashReport.ends(worker: options.worker) }
   return Simulation(seed: seed, trace: trace, options: options).run()
 }

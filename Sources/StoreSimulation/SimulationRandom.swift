@@ -1,18 +1,13 @@
+import SeededRuns
+
 /// xoshiro256** (Blackman and Vigna 2018), seeded by SplitMix64: everything random in a
 /// simulation comes from here, so that a seed always tells the same story.
 struct SimulationRandom: Sendable {
   private var state: (UInt64, UInt64, UInt64, UInt64)
 
   init(seed: UInt64) {
-    var word = seed
-    func next() -> UInt64 {
-      word &+= 0x9E37_79B9_7F4A_7C15
-      var mixed = word
-      mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-      return mixed ^ (mixed >> 31)
-    }
-    state = (next(), next(), next(), next())
+    var words = SplitMix64(seed: seed)
+    state = (words.next(), words.next(), words.next(), words.next())
   }
 
   mutating func next() -> UInt64 {

@@ -1,4 +1,5 @@
 import Dispatch
+import SeededRuns
 import Synchronization
 
 /// Runs many seeds, on several threads.
@@ -50,9 +51,10 @@ public struct SimulationRange: Sendable {
   public func run(
     workers: Int = 1, finished: @Sendable (SimulationOutcome) -> Void = { _ in }
   ) -> Summary {
-    SimulationCrashReport.install()
+    CrashReport.install(
+      CrashReport.Wording(before: "\nsimulation: an assertion failed in seed "))
     let state = Mutex(State())
-    let workers = max(1, min(workers, SimulationCrashReport.maximumWorkers))
+    let workers = max(1, min(workers, CrashReport.maximumWorkers))
     DispatchQueue.concurrentPerform(iterations: workers) { worker in
       var options = options
       options.worker = worker

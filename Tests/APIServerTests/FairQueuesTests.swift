@@ -1,3 +1,4 @@
+import SeededRuns
 import Testing
 
 @testable import APIServer
@@ -61,7 +62,7 @@ import Testing
 
   /// Whatever comes, the bounds hold, nobody is started twice, and a modest user is served.
   @Test func boundsHoldUnderRandomLoad() {
-    var random = SplitMix(state: 7)
+    var random = SplitMix64(seed: 7)
     let limits = FairQueues.Limits(places: 8, placesOfOne: 6, waitingOfOne: 5, waiting: 12)
     var queues = FairQueues(limits: limits)
     var working: [String: Int] = [:]
@@ -146,16 +147,5 @@ import Testing
     #expect(try RequestDeadline.milliseconds(nil) == 60_000)
     #expect(try RequestDeadline.milliseconds("10h") == 60_000)
     #expect(throws: (any Error).self) { try RequestDeadline.milliseconds("soon") }
-  }
-
-  private struct SplitMix {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var z = state
-      z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-      z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-      return z ^ (z >> 31)
-    }
   }
 }

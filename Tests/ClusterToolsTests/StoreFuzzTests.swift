@@ -1,4 +1,5 @@
 import Foundation
+import SeededRuns
 import Testing
 
 @testable import ClusterTools
@@ -31,7 +32,7 @@ import Testing
   @Test func changesFollowFromTheSeed() {
     let bytes = (0..<100).map { UInt8($0) }
     func changed(_ seed: UInt64, _ stream: UInt64) -> [UInt8] {
-      var mutator = ByteMutator(random: SeededRandom(seed: seed, stream: stream))
+      var mutator = ByteMutator(random: SplitMix64(seed: seed, stream: stream))
       return mutator.changed(bytes)
     }
     #expect(changed(1, 2) == changed(1, 2))

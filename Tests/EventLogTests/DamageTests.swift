@@ -1,3 +1,4 @@
+import SeededRuns
 import Testing
 
 @testable import EventLog
@@ -55,7 +56,7 @@ import Testing
   }
 
   @Test func garbageAndZerosAtTheEndAreCut() throws {
-    var random = SeededGenerator(state: 3)
+    var random = SplitMix64(seed: 3)
     let (disk, log) = try Self.make()
     let name = SegmentHeader.name(UInt64(log.segmentCount))
     for length in [1, 7, 39, 40, 41, 500, 3000] {
@@ -206,7 +207,7 @@ import Testing
   }
 
   @Test func randomBytesNeverTrap() throws {
-    var random = SeededGenerator(state: 11)
+    var random = SplitMix64(seed: 11)
     let (disk, log) = try Self.make(bytes: 300)
     for _ in 0..<400 {
       let copy = disk.copy()

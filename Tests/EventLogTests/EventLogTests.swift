@@ -1,3 +1,4 @@
+import SeededRuns
 import Testing
 
 @testable import EventLog
@@ -198,7 +199,7 @@ import Testing
 
   @Test(arguments: 0..<30 as Range<UInt64>)
   func randomAppendsReplacementsAndReopenings(seed: UInt64) throws {
-    var random = SeededGenerator(state: seed)
+    var random = SplitMix64(seed: seed)
     let disk = FaultDisk()
     var options = LogOptions.small(segmentBytes: 1500)
     options.blockBytes = 400

@@ -1,6 +1,7 @@
 import EventLog
 import Foundation
 import Keyspace
+import SeededRuns
 import Testing
 
 @testable import EventStore
@@ -16,20 +17,8 @@ func withProjectionFolder(_ body: (String) throws -> Void) throws {
 
 /// Random transactions, what a replica makes of them, and what each revision held.
 struct ProjectionModel {
-  struct Random: RandomNumberGenerator {
-    // SplitMix64 (Steele, Lea, Flood 2014).
-    var state: UInt64
 
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var word = state
-      word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-      return word ^ (word >> 31)
-    }
-  }
-
-  private var random: Random
+  private var random: SplitMix64
   private(set) var state = KeyspaceState()
   private(set) var batches: [AppliedBatch] = []
   private(set) var transactions: [Transaction] = []
@@ -38,7 +27,7 @@ struct ProjectionModel {
   var events: [Event] { batches.flatMap(\.events) }
 
   init(seed: UInt64, transactions count: Int) {
-    random = Random(state: seed)
+    random = SplitMix64(seed: seed)
     for _ in 0..<count { step() }
   }
 

@@ -2,6 +2,7 @@ import Foundation
 import Keyspace
 import NIOConcurrencyHelpers
 import Raft
+import SeededRuns
 import Testing
 
 @testable import EventStore
@@ -35,7 +36,7 @@ import Testing
 
   /// Bytes that LZ4 can't make smaller, so that a state has many blocks.
   private func value(_ seed: Int, bytes: Int = 16_000) -> String {
-    var random = SplitMix64(state: UInt64(seed))
+    var random = SplitMix64(seed: UInt64(seed))
     var text = ""
     while text.utf8.count < bytes { text += String(random.next(), radix: 36) }
     return text

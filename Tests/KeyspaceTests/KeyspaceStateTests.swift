@@ -1,3 +1,4 @@
+import SeededRuns
 import Testing
 
 @testable import Keyspace
@@ -112,7 +113,7 @@ func delete(_ key: String) -> Mutation { .delete(key: Key(key)) }
 
   @Test(arguments: 0..<8 as Range<UInt64>)
   func replicasAndCheckpointsAgree(seed: UInt64) {
-    var random = SeededGenerator(seed: seed)
+    var random = SplitMix64(seed: seed)
     var one = KeyspaceState()
     var two = KeyspaceState()
     var hashes = Set<UInt64>()

@@ -1,3 +1,4 @@
+import SeededRuns
 import Testing
 
 @testable import Keyspace
@@ -41,7 +42,7 @@ import Testing
 
   @Test(arguments: 0..<12 as Range<UInt64>)
   func behavesAsASortedArray(seed: UInt64) {
-    var random = SeededGenerator(seed: seed)
+    var random = SplitMix64(seed: seed)
     let names = (0..<(seed % 3 == 0 ? 60 : 1500)).map { Key("k\($0)") }
     var tree = Tree()
     var model: [Key: Int] = [:]

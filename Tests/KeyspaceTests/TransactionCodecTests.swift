@@ -1,3 +1,4 @@
+import SeededRuns
 import Testing
 
 @testable import Keyspace
@@ -29,7 +30,7 @@ import Testing
   }
 
   @Test func hostileBytesNeverTrap() {
-    var random = SeededGenerator(seed: 5)
+    var random = SplitMix64(seed: 5)
     let bytes = TransactionCodec.encode(Self.sample)
     for _ in 0..<20_000 {
       var changed = bytes

@@ -1,26 +1,14 @@
 import JSONDocument
+import SeededRuns
 import Testing
 
 @testable import KubernetesAPI
 
 /// JSON to protobuf and back for objects made from the catalogue: every field of every type.
 struct GeneratedRoundTripTests {
-  /// A small seeded generator (SplitMix64, Steele et al. 2014), so that a failure can be repeated.
-  struct Random: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var mixed = state
-      mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-      return mixed ^ (mixed >> 31)
-    }
-  }
-
   /// Makes values of a type, each in the one form in which it comes back.
   struct Generator {
-    var random: Random
+    var random: SplitMix64
     let catalogue: Catalogue = .shared
 
     /// `path` holds the types around this one: a type inside itself is left out.
@@ -80,7 +68,7 @@ struct GeneratedRoundTripTests {
   func everyFieldOfEveryKindComesBack(seed: UInt64) throws {
     for type in Self.kinds {
       guard let kind = type.kinds.first else { continue }
-      var generator = Generator(random: Random(state: seed))
+      var generator = Generator(random: SplitMix64(seed: seed))
       var object = generator.object(type, path: [])
       object["kind"] = .string(kind.kind)
       object["apiVersion"] = .string(kind.apiVersion)

@@ -1,4 +1,5 @@
 import NIOCore
+import SeededRuns
 
 /// Makes requests that no server should take, from a seed: the same one always makes the same.
 struct RequestFuzzer {
@@ -10,29 +11,20 @@ struct RequestFuzzer {
     case bytes([UInt8], isHTTP2: Bool)
   }
 
-  private var state: UInt64
+  private var random: SplitMix64
 
-  init(seed: UInt64) { state = seed }
+  init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
-  /// SplitMix64.
-  private mutating func random() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-
-  private mutating func below(_ bound: Int) -> Int { Int(random() % UInt64(max(1, bound))) }
-  private mutating func pick<T>(_ values: [T]) -> T { values[below(values.count)] }
+  private mutating func below(_ bound: Int) -> Int { random.next(below: bound) }
+  private mutating func pick<T>(_ values: [T]) -> T { random.pick(values) }
   private mutating func noise(_ count: Int) -> [UInt8] {
-    (0..<count).map { _ in UInt8(truncatingIfNeeded: random()) }
+    (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) }
   }
 
   /// A name that is none, and can stand in a path.
   private mutating func badName() -> String {
     pick(["UPPER", "under_score", "-dash", "dot.", "a..b", "%20", "%00", "%ff%fe", "\u{e4}"])
-      + String(random() % 1_000)
+      + String(random.next() % 1_000)
   }
 
   mutating func next() -> Case {
@@ -99,7 +91,7 @@ struct RequestFuzzer {
 
   private mutating func changedBytes() -> LoadRequest {
     var bytes = Array(Self.pod.body.readableBytesView)
-    for _ in 0...below(8) { bytes[below(bytes.count)] = UInt8(truncatingIfNeeded: random()) }
+    for _ in 0...below(8) { bytes[below(bytes.count)] = UInt8(truncatingIfNeeded: random.next()) }
     return post(bytes)
   }
 
@@ -187,7 +179,7 @@ struct RequestFuzzer {
     case 6: frame(LoadFrames.Kind.ping, 0, 0, noise(7))
     case 7:
       LoadFrames.writeHeader(
-        length: 0xff_ffff, kind: UInt8(truncatingIfNeeded: random()), flags: 0, stream: 1,
+        length: 0xff_ffff, kind: UInt8(truncatingIfNeeded: random.next()), flags: 0, stream: 1,
         into: &output)
       output.writeBytes(noise(20_000))
     default: frame(LoadFrames.Kind.headers, 5, 0, [0x82])

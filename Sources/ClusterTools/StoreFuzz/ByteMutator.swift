@@ -1,7 +1,9 @@
+import SeededRuns
+
 /// Changes bytes in the ways in which decoders are known to go wrong: flipped bits, numbers at the
 /// ends of their ranges, pieces that are cut, doubled, moved or taken from another example.
 struct ByteMutator: Sendable {
-  var random: SeededRandom
+  var random: SplitMix64
 
   mutating func changed(_ bytes: [UInt8], splicing others: [[UInt8]] = []) -> [UInt8] {
     var bytes = bytes

@@ -1,3 +1,5 @@
+import SeededRuns
+
 /// Something that reads bytes, and must bear any.
 protocol FuzzTarget: Sendable {
   var name: String { get }
@@ -36,13 +38,16 @@ public struct StoreFuzz: Sendable {
   private static let fileCasesPerMille = 2
 
   public func run(progress: (String) -> Void = { _ in }) throws -> Outcome {
-    FuzzCrashReport.install(seed: seed)
+    CrashReport.install(
+      CrashReport.Wording(
+        before: "\nan assertion failed; again with: tools/fuzz-store --count 1 --seed ",
+        between: " --from "))
     let memory: [any FuzzTarget] = [PeerFuzz(), try LogFuzz(), try BodyFuzz()]
     let files = try FileFuzz(folder: folder)
     var outcome = Outcome()
     for number in first..<(first + count) {
-      FuzzCrashReport.begins(number)
-      var mutator = ByteMutator(random: SeededRandom(seed: seed, stream: UInt64(number)))
+      CrashReport.begins(seed, number: UInt64(number))
+      var mutator = ByteMutator(random: SplitMix64(seed: seed, stream: UInt64(number)))
       let isFile = mutator.random.next(below: 1_000) < Self.fileCasesPerMille
       let target: any FuzzTarget = isFile ? files : mutator.random.pick(memory)
       do { try target.run(&mutator) } catch let wrong as Wrong {
@@ -52,7 +57,7 @@ public struct StoreFuzz: Sendable {
       outcome.cases[target.name, default: 0] += 1
       if (number - first + 1).isMultiple(of: 100_000) { progress("\(number - first + 1) cases") }
     }
-    FuzzCrashReport.ends()
+    CrashReport.ends()
     return outcome
   }
 }

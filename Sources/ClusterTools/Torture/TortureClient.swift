@@ -2,6 +2,7 @@ import JSONDocument
 import KubernetesAPI
 import KubernetesClient
 import Linearizability
+import SeededRuns
 
 /// A client that reads and writes a few keys, each of them a ConfigMap, one operation at a time.
 struct TortureClient: Sendable {
@@ -13,12 +14,12 @@ struct TortureClient: Sendable {
   let number: Int
   let servers: [Int: HTTPSClient]
   let record: TortureRecord
-  var random: SeededRandom
+  var random: SplitMix64
   var server: Int
   /// Revisions as it last heard of them.
   private var known: [String: UInt64] = [:]
 
-  init(number: Int, servers: [Int: HTTPSClient], record: TortureRecord, random: SeededRandom) {
+  init(number: Int, servers: [Int: HTTPSClient], record: TortureRecord, random: SplitMix64) {
     self.number = number
     self.servers = servers
     self.record = record

@@ -1,4 +1,5 @@
 import Foundation
+import SeededRuns
 
 /// What goes wrong in a torture run, one thing after the other, in an order that follows from the
 /// seed; each is put right before the next.
@@ -20,7 +21,7 @@ struct TortureFaults: Sendable {
   let record: TortureRecord
   /// Who leads, as far as the servers say.
   let leader: @Sendable () async -> Int?
-  var random: SeededRandom
+  var random: SplitMix64
 
   /// - Returns: when a leader was silenced, and which.
   mutating func run(until end: Int64) async throws -> [(fault: Fault, server: Int, at: Int64)] {

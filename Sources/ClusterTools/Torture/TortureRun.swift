@@ -3,6 +3,7 @@ import JSONDocument
 import KubernetesAPI
 import KubernetesClient
 import Linearizability
+import SeededRuns
 
 /// Three servers in processes of their own, killed, stopped and cut off while clients and watches
 /// use them; afterwards what all of those saw must be what one store could have shown.
@@ -71,7 +72,7 @@ public struct TortureRun: Sendable {
       Task {
         var client = TortureClient(
           number: number, servers: clients, record: record,
-          random: SeededRandom(seed: seed, stream: UInt64(number) + 1))
+          random: SplitMix64(seed: seed, stream: UInt64(number) + 1))
         await client.run(until: end)
       }
     }
@@ -79,7 +80,7 @@ public struct TortureRun: Sendable {
     progress("\(Self.clients) clients and \(watchers.count) watches on three servers")
     var faults = TortureFaults(
       servers: servers, record: record, leader: { await Self.leader(clients) },
-      random: SeededRandom(seed: seed, stream: 0))
+      random: SplitMix64(seed: seed, stream: 0))
     let silences = try await faults.run(until: end)
     for task in work { await task.value }
     progress("everything is put right; reading what is left")

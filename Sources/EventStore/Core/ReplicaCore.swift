@@ -1,5 +1,6 @@
 import Keyspace
 import Raft
+import SeededRuns
 
 /// One replica's decisions: consensus, the keyspace, and the callers that wait for either.
 ///
@@ -102,7 +103,7 @@ public struct ReplicaCore: Sendable {
     appliedMembership = membership
     leases = LeaseClock(tickMilliseconds: configuration.tickMilliseconds)
     leases.restart(from: keyspace.snapshot, now: 0)
-    identifiers = SplitMix64(state: configuration.seed)
+    identifiers = SplitMix64(seed: configuration.seed)
     comparison = StateComparison(
       id: configuration.raft.id, replicas: membership?.voters ?? configuration.raft.peers)
     raft = RaftNode(
@@ -307,19 +308,5 @@ public struct ReplicaCore: Sendable {
       $0.id != status.id && $0.recentlyActive && raft.membership.voters.contains($0.id)
     }
     .max { ($0.match, $1.id) < ($1.match, $0.id) }?.id
-  }
-}
-
-/// The generator of Steele, Lea and Flood, "Fast splittable pseudorandom number generators"
-/// (2014): one word of state, all 2^64 values in one period.
-struct SplitMix64: Sendable {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }
