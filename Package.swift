@@ -54,8 +54,7 @@ let package = Package(
       name: "EventStore",
       dependencies: [
         "SeededRuns", "Raft", "Keyspace", "EventLog", "CSQLite", "CLZ4", "CMalloc", nio, nioPosix,
-        nioSSL, x509,
-        logging,
+        nioSSL, x509, logging,
       ]),
 
     // The API.
@@ -133,8 +132,7 @@ let package = Package(
       dependencies: [
         "ControlPlane", "ClusterConfiguration", "KubernetesClient", "KubernetesAPI", "JSONDocument",
         "EventStore", "EventLog", "Keyspace", "Raft", "Linearizability", "SeededRuns", nio,
-        nioPosix,
-        nioSSL,
+        nioPosix, nioSSL,
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"), logging,
       ]),
     .executableTarget(
