@@ -67,7 +67,8 @@ public struct ReplicaConfiguration: Sendable {
   public var retention: Retention
   /// Bytes of the log kept on disk beyond what the checkpoint needs.
   public var logTailBytes: Int
-  /// Bytes of the log kept in memory for followers; one that is further behind gets the state.
+  /// Bytes of the log kept in memory for followers; one that is further behind gets what the disk
+  /// has, and where that begins too late, the state.
   public var logMemoryBytes: Int
   /// Events kept in memory for watches to begin from.
   public var windowEvents: Int
@@ -89,6 +90,8 @@ public struct ReplicaConfiguration: Sendable {
   var failingLogCalls: (@Sendable (_ operation: String, _ file: String) -> Int32?)?
   /// For tests: whether the stream of a state breaks here, after that many received bytes.
   var cutsSnapshot: (@Sendable (_ received: UInt64) -> Bool)?
+  /// For tests: without it, a follower that is behind the entries in memory gets the state at once.
+  var readsLogForFollowers = true
   /// Whether the leader confirms reads by its lease, without asking a majority each time; the same
   /// on all replicas. Rests on clocks, see `RaftConfiguration.Lease`.
   public var leaseReads = false
@@ -106,7 +109,7 @@ public struct ReplicaConfiguration: Sendable {
     clusterID: UInt64, id: ReplicaID, dataDirectory: String, peers: [Peer] = [],
     listenHost: String = "127.0.0.1", listenPort: Int = 0, tls: TLSFiles? = nil,
     retention: Retention = Retention(), logTailBytes: Int = 64 << 20,
-    logMemoryBytes: Int = 64 << 20, windowEvents: Int = 100_000, tickMilliseconds: Int = 10,
+    logMemoryBytes: Int = 8 << 20, windowEvents: Int = 100_000, tickMilliseconds: Int = 10,
     heartbeatTicks: Int = 5, electionTicks: Int = 30, deadlineTicks: Int = 500,
     onFatal: (@Sendable (String) -> Void)? = nil
   ) {

@@ -83,6 +83,18 @@ public struct JSONObject: Sendable {
     swap(&value, &values[position])
   }
 
+  /// Adds a member whose key is known not to be there yet.
+  public mutating func append(new key: String, _ value: JSONValue) {
+    assert(!contains(key), "\(key) is there already")
+    keys.append(key)
+    values.append(value)
+    if index != nil {
+      index?[key] = keys.count - 1
+    } else if keys.count > Self.indexThreshold {
+      rebuildIndex()
+    }
+  }
+
   private mutating func rebuildIndex() {
     guard keys.count > Self.indexThreshold else {
       index = nil

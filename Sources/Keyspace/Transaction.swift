@@ -194,4 +194,13 @@ public final class Event: Sendable {
     self.timeMilliseconds = timeMilliseconds
     self.requestID = requestID
   }
+
+  /// The same with an empty value in `previous`, which this event then doesn't keep in memory.
+  public func withoutPreviousValue() -> Event {
+    guard var previous, !previous.value.isEmpty else { return self }
+    previous.value = []
+    return Event(
+      revision: revision, kind: kind, key: key, value: value, previous: previous,
+      provenance: provenance, timeMilliseconds: timeMilliseconds, requestID: requestID)
+  }
 }

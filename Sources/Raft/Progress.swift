@@ -14,6 +14,9 @@ struct Progress: Sendable {
   var state: State = .probe
   /// In `probe`: a message is on its way; wait for its answer, or for a sign of life.
   var probeSent = false
+  /// Entries after this one are being read from the disk for the follower; nothing else is sent
+  /// meanwhile.
+  var readingAfter: LogIndex?
   /// Last indices of the appends on their way, oldest first.
   var inFlight: [LogIndex] = []
   /// The highest commit index an append told the follower.
@@ -32,6 +35,7 @@ struct Progress: Sendable {
   mutating func becomeProbe() {
     state = .probe
     probeSent = false
+    readingAfter = nil
     inFlight.removeAll(keepingCapacity: true)
     next = match + 1
   }
@@ -39,6 +43,7 @@ struct Progress: Sendable {
   mutating func becomeReplicate() {
     state = .replicate
     probeSent = false
+    readingAfter = nil
     inFlight.removeAll(keepingCapacity: true)
     next = match + 1
   }
@@ -46,6 +51,7 @@ struct Progress: Sendable {
   mutating func becomeSnapshot() {
     state = .snapshot
     probeSent = false
+    readingAfter = nil
     inFlight.removeAll(keepingCapacity: true)
   }
 

@@ -17,9 +17,12 @@ public struct RaftConfiguration: Sendable, Hashable {
   public var maximumAppendBytes: Int
   /// Append messages on their way to one follower.
   public var maximumInFlightAppends: Int
-  /// Entries kept in memory for followers. A quarter of it bounds what a leader takes on that is
-  /// not applied yet.
+  /// Applied entries kept in memory for followers; what they lack of older ones is read from the
+  /// disk.
   public var maximumLogBytes: Int
+  /// What a leader takes on at most that is not applied yet; eight times as much is what a follower
+  /// takes.
+  public var maximumUnappliedBytes: Int
   /// Seeds the replica's own random numbers (timeouts, names of forwarded reads). Must differ
   /// between the starts of one replica: an answer meant for its former life must not be taken
   /// for a new one.
@@ -32,7 +35,7 @@ public struct RaftConfiguration: Sendable, Hashable {
   public init(
     id: ReplicaID, peers: [ReplicaID], electionTicks: Int = 10, heartbeatTicks: Int = 1,
     maximumAppendBytes: Int = 1 << 20, maximumInFlightAppends: Int = 256,
-    maximumLogBytes: Int = 64 << 20, seed: UInt64 = 0
+    maximumLogBytes: Int = 8 << 20, maximumUnappliedBytes: Int = 16 << 20, seed: UInt64 = 0
   ) {
     self.id = id
     self.peers = peers
@@ -41,8 +44,7 @@ public struct RaftConfiguration: Sendable, Hashable {
     self.maximumAppendBytes = maximumAppendBytes
     self.maximumInFlightAppends = maximumInFlightAppends
     self.maximumLogBytes = maximumLogBytes
+    self.maximumUnappliedBytes = maximumUnappliedBytes
     self.seed = seed
   }
-
-  var maximumUnappliedBytes: Int { max(1, maximumLogBytes / 4) }
 }

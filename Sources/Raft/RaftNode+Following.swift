@@ -41,7 +41,7 @@ extension RaftNode {
       // committed is applied, only new entries can bring the next commit, so they are taken: what
       // short-lived leaders left uncommitted may by itself be more than the bound.
       guard
-        log.unappliedBytes < 2 * configuration.maximumLogBytes || log.applied == log.committed
+        log.unappliedBytes < 8 * configuration.maximumUnappliedBytes || log.applied == log.committed
       else { return }
       let index = entries[news].index
       if index <= log.lastIndex { log.truncate(from: index) }

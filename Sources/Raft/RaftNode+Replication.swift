@@ -53,6 +53,7 @@ extension RaftNode {
 
   private func canSendEntries(to position: Int) -> Bool {
     let peer = progress[position]
+    if peer.readingAfter != nil { return false }
     switch peer.state {
     case .probe: return !peer.probeSent
     case .replicate:
@@ -62,17 +63,26 @@ extension RaftNode {
     }
   }
 
-  /// - Returns: false where the follower needs the state instead, or cannot be told yet.
+  /// - Returns: false where the entries have to be read first, and the follower can't be told yet.
   @discardableResult
   private mutating func sendAppend(to position: Int, withEntries: Bool = true) -> Bool {
     let previousIndex = progress[position].next - 1
     guard let previousTerm = log.term(at: previousIndex) else {
-      requestSnapshot(for: position)
+      requestEntries(
+        for: position, after: previousIndex, through: withEntries ? log.base : previousIndex)
       return false
     }
     let entries =
       withEntries
       ? log.entries(from: previousIndex + 1, maximumBytes: configuration.maximumAppendBytes) : []
+    sendAppend(
+      to: position, previousIndex: previousIndex, previousTerm: previousTerm, entries: entries)
+    return true
+  }
+
+  private mutating func sendAppend(
+    to position: Int, previousIndex: LogIndex, previousTerm: Term, entries: [LogEntry]
+  ) {
     send(
       .append(
         previousIndex: previousIndex, previousTerm: previousTerm, entries: entries,
@@ -88,7 +98,6 @@ extension RaftNode {
       }
     case .snapshot: preconditionFailure("a follower that awaits the state gets no appends")
     }
-    return true
   }
 
   private mutating func requestSnapshot(for position: Int) {
@@ -102,6 +111,51 @@ extension RaftNode {
     send(
       .snapshot(index: log.applied, term: log.term(at: log.applied) ?? 0), to: peers[position])
     actions.snapshotsNeeded.append(peers[position])
+  }
+
+  // MARK: Entries from the disk
+
+  /// Appends on their way to one follower that were read from the disk: nobody else holds their
+  /// entries, so they are what a slow follower costs in memory.
+  private static let maximumReadInFlight = 4
+
+  private mutating func requestEntries(
+    for position: Int, after index: LogIndex, through last: LogIndex
+  ) {
+    let peer = progress[position]
+    guard peer.readingAfter == nil, peer.state != .snapshot,
+      last == index || peer.inFlight.count < Self.maximumReadInFlight
+    else { return }
+    // Nobody at home: wait for a sign of life before reading, or moving a whole state.
+    guard peer.recentlyActive else {
+      progress[position].becomeProbe()
+      progress[position].probeSent = true
+      return
+    }
+    progress[position].readingAfter = index
+    actions.entriesNeeded.append(
+      EntriesRequest(
+        peer: peers[position], term: term, after: index, through: last,
+        maximumBytes: configuration.maximumAppendBytes))
+  }
+
+  /// The disk has answered a request; where it has the entries no more, the follower needs the
+  /// state.
+  public mutating func entriesRead(_ request: EntriesRequest, _ read: EntriesRead?) {
+    guard role == .leader, term == request.term, let position = position(of: request.peer),
+      progress[position].readingAfter == request.after
+    else { return }
+    progress[position].readingAfter = nil
+    // The follower was found to be elsewhere meanwhile.
+    guard progress[position].next == request.after + 1 else { return }
+    guard let read else { return requestSnapshot(for: position) }
+    precondition(
+      read.entries.isEmpty
+        ? request.through == request.after : read.entries[0].index == request.after + 1,
+      "the disk has other entries than were asked for")
+    sendAppend(
+      to: position, previousIndex: request.after, previousTerm: read.previousTerm,
+      entries: read.entries)
   }
 
   mutating func handleAppendResponse(

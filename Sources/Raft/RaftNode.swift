@@ -94,8 +94,7 @@ public struct RaftNode: Sendable {
 
   func position(of peer: ReplicaID) -> Int? { peers.firstIndex(of: peer) }
 
-  /// The entry before the first that can be sent from memory: who is further behind needs the
-  /// state.
+  /// The entry before the first that is in memory.
   public var logBase: LogIndex { log.base }
 
   /// Bytes of the entries in memory.
@@ -161,6 +160,21 @@ public struct RaftNode: Sendable {
     case .follower, .preCandidate, .candidate:
       electionElapsed += 1
       if electionElapsed >= electionTimeout || isAlone { campaign() }
+    }
+  }
+
+  /// With nothing else coming in, so many ticks pass before one of them does something.
+  public var quietTicks: Int {
+    switch role {
+    case .leader:
+      if transferee != 0 || log.persisted < log.handedOut { return 1 }
+      return max(
+        1,
+        min(
+          configuration.heartbeatTicks - heartbeatElapsed,
+          configuration.electionTicks - electionElapsed))
+    case .follower, .preCandidate, .candidate:
+      return isAlone ? 1 : max(1, electionTimeout - electionElapsed)
     }
   }
 

@@ -103,8 +103,11 @@ public struct RaftActions: Sendable, Hashable {
   public var reads: [ReadReady] = []
   /// Reads of contexts that failed because leadership is unknown: ask again.
   public var failedReads: [UInt64] = []
-  /// Followers for which the memory's log begins too late: stream them the state.
+  /// Followers for which the log begins too late: stream them the state.
   public var snapshotsNeeded: [ReplicaID] = []
+  /// Entries that followers lack and that are not in memory any more: read them, in the order of
+  /// what is written, and tell `RaftNode.entriesRead`.
+  public var entriesNeeded: [EntriesRequest] = []
 
   public struct ReadReady: Sendable, Hashable {
     public var context: UInt64
@@ -121,6 +124,7 @@ public struct RaftActions: Sendable, Hashable {
   public var isEmpty: Bool {
     messages.isEmpty && hardState == nil && entries.isEmpty && messagesAfterPersist.isEmpty
       && committed.isEmpty && reads.isEmpty && failedReads.isEmpty && snapshotsNeeded.isEmpty
+      && entriesNeeded.isEmpty
   }
 
   /// There is something for the disk: a sync must pass before `messagesAfterPersist` leave.

@@ -43,6 +43,7 @@ final class SimulatedReplica {
     case barrier(id: UInt64)
     case snapshotArrived(SimulatedCheckpoint, from: ReplicaID, leaderTerm: Term)
     case snapshotSent(to: ReplicaID, index: LogIndex, succeeded: Bool)
+    case entriesRead(EntriesRequest, EntriesRead?)
     case transfer
     case change(MembershipChange)
   }
@@ -50,6 +51,7 @@ final class SimulatedReplica {
   /// Work of the log's thread.
   enum Write {
     case persist(ReplicaActions.Persist)
+    case read(EntriesRequest)
     case removeSegments(before: LogIndex)
     case install(SimulatedCheckpoint, from: ReplicaID)
   }

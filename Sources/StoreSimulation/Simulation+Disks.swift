@@ -13,6 +13,13 @@ extension Simulation {
       switch next {
       case .persist:
         beginSync(replica)
+      case .read(let request):
+        replica.writes.removeFirst()
+        // What can't be read is answered as if it were gone.
+        let read = try? replica.log?.read(request)
+        schedule(
+          .input(replica.id, .entriesRead(request, read ?? nil), life: replica.life),
+          in: random.next(in: 1...(2 * Self.tick)))
       case .removeSegments(let index):
         replica.writes.removeFirst()
         attempt(replica) { log throws(LogError) in try log.removeSegments(before: index) }

@@ -38,7 +38,8 @@ extension Simulation {
       if case .begin(let term)? = replica.recovery?.decision { begin(replica, term: term) }
     case .snapshotArrived(let state, let from, let leaderTerm):
       take(state, from: from, leaderTerm: leaderTerm, replica)
-    case .tick, .connectionLost, .persisted, .commit, .barrier, .snapshotSent, .transfer, .change:
+    case .tick, .connectionLost, .persisted, .commit, .barrier, .snapshotSent, .entriesRead,
+      .transfer, .change:
       break
     }
   }

@@ -111,7 +111,8 @@ extension Simulation {
         id: id, peers: founders, electionTicks: profile.electionTicks,
         heartbeatTicks: profile.heartbeatTicks, maximumAppendBytes: profile.maximumAppendBytes,
         maximumInFlightAppends: profile.maximumInFlightAppends,
-        maximumLogBytes: profile.maximumLogBytes, seed: random.next()
+        maximumLogBytes: profile.maximumLogBytes,
+        maximumUnappliedBytes: profile.maximumUnappliedBytes, seed: random.next()
       ).mutated(by: mutations),
       deadlineTicks: 60, resendTicks: 8, seed: random.next(), recordsMembership: true)
     // The oracle compares all states itself, and at once; but replicas must do so too.
@@ -156,6 +157,12 @@ extension Simulation {
       receive(state, from: from, leaderTerm: leaderTerm, replica)
     case .snapshotSent(let peer, let index, let succeeded):
       replica.core?.snapshotSent(to: peer, index: index, succeeded: succeeded)
+    case .entriesRead(let request, let read):
+      if let read, !read.entries.isEmpty { outcome.entriesReadForFollowers += read.entries.count }
+      trace(
+        "replica \(replica.id) reads after \(request.after) for \(request.peer): "
+          + (read.map { "\($0.entries.count) entries" } ?? "gone"))
+      replica.core?.entriesRead(request, read)
     case .change(let change):
       nextLocalID += 1
       replica.core?.changeMembership(id: nextLocalID, change)
@@ -195,6 +202,7 @@ extension Simulation {
       }
       send(actions.messages, from: replica)
       if let batch = actions.persist { replica.writes.append(.persist(batch)) }
+      for request in actions.entriesNeeded { replica.writes.append(.read(request)) }
       publish(actions, replica, revisionBefore: revision)
       for completion in actions.completions { answer(completion, replica) }
       for completion in actions.barriers { answer(completion, replica) }

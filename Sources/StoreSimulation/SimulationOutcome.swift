@@ -12,6 +12,8 @@ public struct SimulationOutcome: Sendable, CustomStringConvertible {
   public var crashes = 0
   public var installedSnapshots = 0
   public var checkpoints = 0
+  /// Entries that a leader read from its disk because a follower was behind what is in memory.
+  public var entriesReadForFollowers = 0
   public var tornTails = 0
   /// Faults that destroyed something durable.
   public var damages = 0
@@ -41,6 +43,7 @@ public struct SimulationOutcome: Sendable, CustomStringConvertible {
     [
       ("events", \.events), ("writes", \.acknowledgedWrites), ("reads", \.reads),
       ("leaders", \.elections), ("crashes", \.crashes), ("torn tails", \.tornTails),
+      ("entries read", \.entriesReadForFollowers),
       ("states streamed", \.installedSnapshots), ("twice in a row", \.snapshotsInRow),
       ("checkpoints", \.checkpoints), ("damages", \.damages), ("recoveries", \.recoveries),
       ("restored", \.restored), ("set aside", \.setAside), ("states changed", \.tainted),

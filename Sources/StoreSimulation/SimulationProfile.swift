@@ -13,6 +13,7 @@ struct SimulationProfile: Sendable {
   var ticks: Int
   var heartbeatTicks: Int
   var maximumLogBytes: Int
+  var maximumUnappliedBytes: Int
   var maximumAppendBytes: Int
   var maximumInFlightAppends: Int
   var segmentBytes: Int
@@ -77,7 +78,8 @@ struct SimulationProfile: Sendable {
     faultInterval = random.pick([3_000...15_000, 8_000...40_000, 1_000...60_000])
     ticks = random.next(in: 80...240)
     heartbeatTicks = random.next(in: 1...3)
-    maximumLogBytes = random.pick([2_000, 8_000, 64_000])
+    maximumLogBytes = random.pick([0, 2_000, 64_000])
+    maximumUnappliedBytes = random.pick([500, 2_000, 16_000])
     maximumAppendBytes = random.pick([200, 2_000, 1 << 20])
     maximumInFlightAppends = random.pick([1, 4, 64])
     segmentBytes = random.pick([600, 4_000, 32_000])

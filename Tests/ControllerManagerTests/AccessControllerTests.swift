@@ -36,7 +36,7 @@ import X509
       "metadata": ["name": "q", "namespace": "n"],
       "spec": ["hard": ["pods": "2", "count/deployments.apps": "1"]],
     ]
-    let resources = QuotaPlanner.resources(countedBy: quota)
+    let resources = QuotaPlanner.resources(countedBy: quota, definitions: [])
     #expect(Set(resources.map(\.resource)) == ["pods", "deployments"])
     let counted = QuotaPlanner.counted(
       quota, objects: [(.pods, [["status": ["phase": "Running"]]]), (.deployments, [])],
@@ -56,6 +56,29 @@ import X509
     #expect(QuotaPlanner.freesRoom(running, ["status": ["phase": "Failed"]], .pods))
     #expect(!QuotaPlanner.freesRoom(running, running, .pods))
     #expect(!QuotaPlanner.freesRoom(nil, running, .pods))
+  }
+
+  @Test(arguments: [("Namespaced", ["widgets.v1.example.com"]), ("Cluster", [])])
+  func aQuotaCountsCustomResources(scope: String, counted: [String]) throws {
+    let definition = try #require(
+      ServedDefinition([
+        "metadata": ["name": "widgets.example.com"],
+        "spec": [
+          "group": "example.com", "scope": .string(scope),
+          "names": ["plural": "widgets", "kind": "Widget"],
+          "versions": [["name": "v1", "served": true, "storage": true]],
+        ],
+        "status": [
+          "acceptedNames": ["plural": "widgets", "kind": "Widget"],
+          "conditions": [["type": "Established", "status": "True"]],
+        ],
+      ]))
+    let quota: JSONValue = ["spec": ["hard": ["count/widgets.example.com": "3"]]]
+    let resources = QuotaPlanner.resources(countedBy: quota, definitions: [definition])
+    #expect(resources.map { "\($0.resource).\($0.version).\($0.group)" } == counted)
+    guard let resource = resources.first else { return }
+    let updated = QuotaPlanner.counted(quota, objects: [(resource, [[:], [:]])], nowSeconds: 0)
+    #expect(updated?.at("status", "used") == ["count/widgets.example.com": "2"])
   }
 
   @Test func whatIsUsedIsKept() {

@@ -125,8 +125,31 @@ import Testing
     await cluster.shutdown()
   }
 
+  @Test func replicaThatLagsGetsWhatTheLeadersDiskHas() async throws {
+    let cluster = try TestCluster { $0.logMemoryBytes = 16 << 10 }
+    _ = try await cluster.startAll()
+    try await cluster.makeLead(1)
+    let leader = try #require(await cluster.replica(1))
+    await cluster.kill(3)
+    let value = String(repeating: "v", count: 4_000)
+    for number in 0..<1_000 {
+      _ = try await leader.commit(put("k/\(number)", "\(number) \(value)"))
+    }
+    let late = try await cluster.start(3)
+    let revision = try await poll("the late replica") { try? await late.barrier() }
+    #expect(revision == 1_000)
+    #expect(late.current().text("k/999")?.hasPrefix("999 ") == true)
+    let statuses = try await cluster.converged()
+    #expect(Set(statuses.map(\.stateHash)).count == 1)
+    #expect(leader.transport?.snapshots.totals.sent == 0)
+    await cluster.shutdown()
+  }
+
   @Test func replicaThatLagsTooFarReceivesTheState() async throws {
-    let cluster = try TestCluster { $0.logMemoryBytes = 256 << 10 }
+    let cluster = try TestCluster {
+      $0.logMemoryBytes = 256 << 10
+      $0.readsLogForFollowers = false
+    }
     _ = try await cluster.startAll()
     try await cluster.makeLead(1)
     let leader = try #require(await cluster.replica(1))
@@ -160,7 +183,10 @@ import Testing
   }
 
   @Test func wipedReplicaIsFilledAgain() async throws {
-    let cluster = try TestCluster { $0.logMemoryBytes = 256 << 10 }
+    let cluster = try TestCluster {
+      $0.logMemoryBytes = 256 << 10
+      $0.readsLogForFollowers = false
+    }
     _ = try await cluster.startAll()
     try await cluster.makeLead(1)
     let leader = try #require(await cluster.replica(1))

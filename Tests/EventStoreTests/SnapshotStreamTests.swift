@@ -45,6 +45,7 @@ import Testing
   private func cluster(_ cutter: Cutter) throws -> TestCluster {
     try TestCluster {
       $0.logMemoryBytes = 256 << 10
+      $0.readsLogForFollowers = false
       $0.cutsSnapshot = { cutter.isCut($0) }
     }
   }

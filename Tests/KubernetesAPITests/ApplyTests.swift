@@ -1,4 +1,5 @@
 import JSONDocument
+import SeededRuns
 import Testing
 
 @testable import KubernetesAPI
@@ -49,6 +50,26 @@ struct ApplyTests {
   @Test(arguments: ["[]", #"{"x":{}}"#, #"{"f:a":1}"#, #"{"k:[]":{}}"#, #"{"i:x":{}}"#, "null"])
   func whatIsNoSetIsRefused(text: String) throws {
     #expect(FieldSet(encoded: try Self.json(text)) == nil)
+  }
+
+  /// The short way of creations comes to what a comparison with an empty object comes to.
+  @Test func creationsOwnWhatTheyGive() throws {
+    var random = SplitMix64(seed: 3)
+    for type in Catalogue.shared.types {
+      guard let kind = type.kinds.first else { continue }
+      let manager = try Self.manager(type.name, kind.kind, kind.apiVersion)
+      for _ in 0..<4 {
+        var generator = ObjectGenerator(random: random)
+        var object = generator.object(type, kind)
+        random = generator.random
+        object.set(nil, at: "metadata", "managedFields")
+        let comparison = manager.schema.compare(manager.empty, object)
+          .subtractingTrees(manager.ignored)
+        let owned = comparison.added.union(comparison.modified).subtracting(FieldManager.unowned)
+        let fields = JSONValue.object(manager.fieldsOfCreation(object))
+        #expect(fields.text == owned.encoded.text, "\(type.name)")
+      }
+    }
   }
 
   // MARK: Apply

@@ -263,7 +263,7 @@ import Testing
       """)
   }
 
-  /// 4 needs the state, as the entries before are gone from memory.
+  /// 4 needs the state, as the entries before are gone.
   @Test func aStateBringsItsMembership() {
     expectTranscript(
       """
@@ -277,6 +277,7 @@ import Testing
       > settle
       > propose 1 ccccccccccccccccccccccccccccccccccccccccccccccccccccccccc
       > settle
+      > forget 1 3
       > blank 4
       > learners 1 4
       > run

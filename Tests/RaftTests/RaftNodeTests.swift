@@ -187,7 +187,7 @@ import Testing
   }
 
   @Test func proposalsAreRefusedWhenTooMuchWaits() {
-    var node = node { $0.maximumLogBytes = 4_000 }
+    var node = node { $0.maximumUnappliedBytes = 1_000 }
     _ = elect(&node)
     #expect(node.propose([Array(repeating: 1, count: 900)]) != nil)
     #expect(node.propose([[1]]) == nil)
@@ -198,6 +198,28 @@ import Testing
     #expect(node.takeActions().committed.map(\.index) == [1, 2])
     node.applied(to: 2)
     #expect(node.propose([[1]])?.firstIndex == 3)
+  }
+
+  @Test func quietTicksDoNothingUntilTheLast() {
+    var node = node { $0.heartbeatTicks = 4 }
+    func passQuietTicks() {
+      for _ in 1..<node.quietTicks {
+        node.tick()
+        #expect(node.takeActions().isEmpty)
+      }
+      #expect(node.quietTicks == 1)
+      node.tick()
+      #expect(!node.takeActions().isEmpty)
+    }
+    // It stands for election.
+    passQuietTicks()
+    _ = elect(&node)
+    accept(&node, 1)
+    _ = node.takeActions()
+    #expect(node.status.role == .leader)
+    // It sends heartbeats.
+    passQuietTicks()
+    passQuietTicks()
   }
 
   @Test func aLeaderWhoseDiskStandsStillHandsOver() {

@@ -179,7 +179,7 @@ import Testing
       """)
   }
 
-  /// The leader's memory begins after what 3 has.
+  /// The leader's memory and disk begin after what 3 has.
   @Test func tooFarBehindGetsTheState() {
     expectTranscript(
       """
@@ -220,6 +220,7 @@ import Testing
         1>2 T1 append 5/1 [] commit=5
         2 applies 5:b
         2>1 T1 accepted 5
+      > forget 1 3
       > heal
       > tick 1
       > run

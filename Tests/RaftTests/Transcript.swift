@@ -28,6 +28,22 @@ struct Transcript {
         entries += actions.entries
       }
     }
+
+    /// Entries up to `index` are removed, as segments of a log are.
+    mutating func forget(_ index: LogIndex) {
+      guard let last = entries.last(where: { $0.index <= index }) else { return }
+      (base, baseTerm) = (last.index, last.term)
+      entries.removeAll { $0.index <= index }
+    }
+
+    func read(_ request: EntriesRequest) -> EntriesRead? {
+      let term =
+        request.after == base ? baseTerm : entries.first { $0.index == request.after }?.term
+      guard let term, request.after >= base else { return nil }
+      return EntriesRead(
+        request: request, previousTerm: term,
+        entries: entries.filter { $0.index > request.after && $0.index <= request.through })
+    }
   }
 
   private var replicas: [ReplicaID: Replica] = [:]
@@ -102,6 +118,7 @@ struct Transcript {
       replicas[numbers[0]]?.waiting = []
       for id in ids { links[[id, numbers[0]]] = nil }
     case "restart": if let disk = replicas[numbers[0]]?.disk { start(numbers[0], disk: disk) }
+    case "forget": replicas[numbers[0]]?.disk.forget(numbers[1])
     case "snapshot": snapshot(from: numbers[0], to: numbers[1])
     case "log":
       let entries = replicas[numbers[0]]?.disk.entries ?? []
@@ -149,6 +166,16 @@ struct Transcript {
       act(id) { $0.applied(to: last.index) }
     }
     if !replica.holding { flush(id) }
+    for request in actions.entriesNeeded { read(request, id) }
+  }
+
+  private mutating func read(_ request: EntriesRequest, _ id: ReplicaID) {
+    let read = replicas[id]?.disk.read(request)
+    output.append(
+      "  \(id) reads for \(request.peer): "
+        + (read.map { "\(request.after)/\($0.previousTerm) and \($0.entries.count) entries" }
+          ?? "gone"))
+    act(id) { $0.entriesRead(request, read) }
   }
 
   private mutating func flush(_ id: ReplicaID) {

@@ -169,17 +169,16 @@ extension Registry {
         write(info, subresource: subresource, context)), at: "metadata", "managedFields")
   }
 
-  /// `managedFields` of an object that is created: what was asked for, not what admission adds.
+  /// `managedFields` of an object that is created: what was asked for and its defaults, not what
+  /// admission adds.
   func managedFieldsOfCreation(
     _ object: JSONValue, sent: JSONValue?, _ info: ResourceInfo, _ context: RequestContext
   ) -> JSONValue? {
     guard let manager = fieldManager(info, subresource: "") else { return nil }
     var asked = object
-    if info.subresource("status") != nil, !info.keepsStatusOnCreate { asked["status"] = nil }
     if info.isNamespaces {
       asked.set(.string(asked.name), at: "metadata", "labels", "kubernetes.io/metadata.name")
     }
-    Defaulting.apply(to: &asked, resource: info)
     let isReset = FieldManager.isReset(sent)
     return manager.update(
       from: nil, to: asked,

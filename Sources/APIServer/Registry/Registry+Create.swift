@@ -45,6 +45,7 @@ extension Registry {
     let guardCompare = try await namespaceGuard(info, namespace: namespace, name: object.name)
     let sent = object.at("metadata", "managedFields")
     prepareMetadataForCreate(&object, info)
+    takeAsAsked(&object, info)
     let managedFields = isApply ? sent : managedFieldsOfCreation(object, sent: sent, info, context)
     try await admitCreateEarly(&object, info, context)
     prepareForCreate(&object, info)
@@ -222,6 +223,7 @@ extension Registry {
     for (info, object) in objects {
       var object = object
       prepareMetadataForCreate(&object, info)
+      takeAsAsked(&object, info)
       let managedFields = managedFieldsOfCreation(object, sent: nil, info, context)
       prepareForCreate(&object, info)
       Defaulting.apply(to: &object, resource: info)
@@ -316,10 +318,18 @@ extension Registry {
   }
 
   /// What each kind wipes or fills before it is defaulted.
+  /// The object as upstream decodes it: with its defaults, before anything else is done to it.
+  private func takeAsAsked(_ object: inout JSONValue, _ info: ResourceInfo) {
+    dropStatus(of: &object, info)
+    Defaulting.apply(to: &object, resource: info)
+  }
+
+  private func dropStatus(of object: inout JSONValue, _ info: ResourceInfo) {
+    if info.subresource("status") != nil, !info.keepsStatusOnCreate { object["status"] = nil }
+  }
+
   private func prepareForCreate(_ object: inout JSONValue, _ info: ResourceInfo) {
-    if info.subresource("status") != nil, !info.keepsStatusOnCreate {
-      object["status"] = nil
-    }
+    dropStatus(of: &object, info)
     if info.isDefinitions { Self.prepareDefinition(&object) }
     if info.isNamespaces {
       object.set(.string(object.name), at: "metadata", "labels", "kubernetes.io/metadata.name")

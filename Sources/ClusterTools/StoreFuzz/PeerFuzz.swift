@@ -64,7 +64,9 @@ struct PeerFuzz: FuzzTarget {
   private static func core(seed: UInt64) -> ReplicaCore {
     ReplicaCore(
       configuration: .init(
-        raft: RaftConfiguration(id: 1, peers: [1, 2, 3], maximumLogBytes: 4_000, seed: seed),
+        raft: RaftConfiguration(
+          id: 1, peers: [1, 2, 3], maximumLogBytes: 4_000, maximumUnappliedBytes: 1_000, seed: seed
+        ),
         seed: seed, recordsMembership: true),
       hardState: HardState(), snapshotIndex: 0, snapshotTerm: 0, entries: [], applied: 0,
       appliedTerm: 0, keyspace: KeyspaceState())

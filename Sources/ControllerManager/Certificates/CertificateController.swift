@@ -22,10 +22,7 @@ struct CertificateController: Sendable {
     return {
       await withTaskGroup(of: Void.self) { group in
         group.addTask {
-          await Controller(
-            name: context.name, queue: controller.queue, workers: 1,
-            reconcile: controller.reconcile
-          ).run()
+          await context.run(controller.queue, workers: 1, reconcile: controller.reconcile)
         }
         group.addTask { await controller.clean() }
       }

@@ -56,9 +56,7 @@ struct DeploymentController: Sendable {
   }
 
   func run() async {
-    await Controller(
-      name: context.name, queue: queue, workers: context.options.workers, reconcile: reconcile
-    ).run()
+    await context.run(queue, reconcile: reconcile)
   }
 
   @Sendable private func reconcile(_ key: ObjectKey) async throws -> Requeue? {

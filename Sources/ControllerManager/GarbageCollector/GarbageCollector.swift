@@ -95,10 +95,7 @@ struct GarbageCollector: Sendable {
       for informer in informers { group.addTask { await informer.run() } }
       group.addTask { await followDefinitions() }
       group.addTask {
-        await Controller(
-          name: context.name, queue: queue, workers: 2 * context.options.workers,
-          reconcile: reconcile
-        ).run()
+        await context.run(queue, workers: 2 * context.options.workers, reconcile: reconcile)
       }
     }
   }

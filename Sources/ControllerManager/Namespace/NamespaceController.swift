@@ -10,12 +10,7 @@ struct NamespaceController: Sendable {
 
   @Sendable static func make(_ context: ControllerContext) -> @Sendable () async -> Void {
     let controller = NamespaceController(context)
-    return {
-      await Controller(
-        name: context.name, queue: controller.queue, workers: context.options.workers,
-        reconcile: controller.reconcile
-      ).run()
-    }
+    return { await context.run(controller.queue, reconcile: controller.reconcile) }
   }
 
   private init(_ context: ControllerContext) {

@@ -47,7 +47,7 @@ struct NodeLifecycleController: Sendable {
     let period = Duration.milliseconds(context.options.nodeMonitorMilliseconds)
     await withTaskGroup(of: Void.self) { group in
       group.addTask {
-        await Controller(name: context.name, queue: queue, workers: 2, reconcile: reconcile).run()
+        await context.run(queue, workers: 2, reconcile: reconcile)
       }
       group.addTask {
         while (try? await Task.sleep(for: period)) != nil {

@@ -18,16 +18,12 @@ struct ResourceQuotaController: Sendable {
 
   private let context: ControllerContext
   private let quotas: Informer
+  private let definitions: Informer
   private let queue = WorkQueue<ObjectKey>()
 
   @Sendable static func make(_ context: ControllerContext) -> @Sendable () async -> Void {
     let controller = ResourceQuotaController(context)
-    return {
-      await Controller(
-        name: context.name, queue: controller.queue, workers: context.options.workers,
-        reconcile: controller.reconcile
-      ).run()
-    }
+    return { await context.run(controller.queue, reconcile: controller.reconcile) }
   }
 
   private init(_ context: ControllerContext) {
@@ -35,9 +31,17 @@ struct ResourceQuotaController: Sendable {
     let quotas = context.informers.informer(Self.quotas)
     quotas.addIndex(SharedIndex.namespace, StandardIndex.namespace)
     self.quotas = quotas
+    definitions = context.informers.informer(ServedDefinition.definitions)
     let queue = queue
     quotas.addHandler { delta in
       if delta.new != nil { queue.add(delta.key, cause: delta.revision) }
+    }
+    // A quota may be older than the definition of what it counts.
+    definitions.addHandler { delta in
+      guard let definition = delta.new.flatMap(ServedDefinition.init) else { return }
+      for quota in quotas.list() where QuotaPlanner.counts(quota, definition.resource) {
+        queue.add(quota.meta.key, cause: delta.revision)
+      }
     }
     for resource in Self.watched {
       context.informers.informer(resource).addHandler { delta in
@@ -56,7 +60,8 @@ struct ResourceQuotaController: Sendable {
       try await context.client.get(Self.quotas, namespace: key.namespace, name: key.name)
     }
     guard let quota = found, !quota.meta.isBeingDeleted else { return nil }
-    let resources = QuotaPlanner.resources(countedBy: quota)
+    let resources = QuotaPlanner.resources(
+      countedBy: quota, definitions: definitions.list().compactMap(ServedDefinition.init))
     var objects: [(resource: GroupVersionResource, objects: [JSONValue])] = []
     for resource in resources {
       let list = try await context.client.list(
@@ -84,18 +89,28 @@ struct ResourceQuotaController: Sendable {
 
 /// What a quota counts and what it says then. Pure.
 enum QuotaPlanner {
+  /// Whether a limit of the quota is one of objects of `resource`, whatever its version.
+  static func counts(_ quota: JSONValue, _ resource: GroupVersionResource) -> Bool {
+    (quota.at("spec", "hard")?.objectValue ?? [:]).contains {
+      QuotaUsage.tracks($0.0, resource)
+    }
+  }
+
   /// The kinds that a quota counts, by the names of its limits.
-  static func resources(countedBy quota: JSONValue) -> [GroupVersionResource] {
-    let names = (quota.at("spec", "hard")?.objectValue ?? [:]).map(\.0)
+  ///
+  /// - Parameter definitions: those of the custom resources that are served.
+  static func resources(
+    countedBy quota: JSONValue, definitions: [ServedDefinition]
+  ) -> [GroupVersionResource] {
     var seen: Set<GroupVersionResource> = []
-    return Catalogue.shared.resources.compactMap { info in
-      let name = GroupVersionResource(group: info.group, resource: info.resource)
-      guard info.namespaced, info.verbs.contains("list"),
-        names.contains(where: { QuotaUsage.tracks($0, name) }),
+    let resources = Catalogue.shared.resources.compactMap { info -> GroupVersionResource? in
+      guard info.namespaced, info.verbs.contains("list"), counts(quota, info.gvr),
         seen.insert(info.storageGVR).inserted
       else { return nil }
       return info.gvr
     }
+    return resources
+      + definitions.filter { $0.isNamespaced && counts(quota, $0.resource) }.map(\.resource)
   }
 
   /// The quota with what is used; nil where it says so already.

@@ -70,9 +70,7 @@ struct ReplicaSetController: Sendable {
   }
 
   func run() async {
-    await Controller(
-      name: context.name, queue: queue, workers: context.options.workers, reconcile: reconcile
-    ).run()
+    await context.run(queue, reconcile: reconcile)
   }
 
   @Sendable private func reconcile(_ key: ObjectKey) async throws -> Requeue? {

@@ -13,11 +13,7 @@ struct ClusterRoleAggregationController: Sendable {
 
   @Sendable static func make(_ context: ControllerContext) -> @Sendable () async -> Void {
     let controller = ClusterRoleAggregationController(context)
-    return {
-      await Controller(
-        name: context.name, queue: controller.queue, workers: 1, reconcile: controller.reconcile
-      ).run()
-    }
+    return { await context.run(controller.queue, workers: 1, reconcile: controller.reconcile) }
   }
 
   private init(_ context: ControllerContext) {

@@ -33,7 +33,7 @@ struct NamespacedObjectKeeper: Sendable {
   }
 
   func run() async {
-    await Controller(name: context.name, queue: queue, workers: 2) { namespace in
+    await context.run(queue, workers: 2) { namespace in
       guard let object = namespaces.get(name: namespace), !object.meta.isBeingDeleted,
         object.at("status", "phase") != "Terminating"
       else { return nil }
@@ -52,7 +52,7 @@ struct NamespacedObjectKeeper: Sendable {
         // Made meanwhile, or the namespace is on its way out.
       }
       return nil
-    }.run()
+    }
   }
 }
 

@@ -22,11 +22,7 @@ struct StorageProtectionController: Sendable {
 
   @Sendable static func make(_ context: ControllerContext) -> @Sendable () async -> Void {
     let controller = StorageProtectionController(context)
-    return {
-      await Controller(
-        name: context.name, queue: controller.queue, workers: 2, reconcile: controller.reconcile
-      ).run()
-    }
+    return { await context.run(controller.queue, workers: 2, reconcile: controller.reconcile) }
   }
 
   private init(_ context: ControllerContext) {

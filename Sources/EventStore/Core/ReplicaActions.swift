@@ -47,6 +47,9 @@ public struct ReplicaActions: Sendable {
   public var barriers: [BarrierCompletion] = []
   /// Followers to which the state must be streamed.
   public var snapshotsNeeded: [ReplicaID] = []
+  /// Entries to read from the log for followers, after what was to be persisted before; the answer
+  /// goes to `ReplicaCore.entriesRead`.
+  public var entriesNeeded: [EntriesRequest] = []
   public var changes: [MembershipCompletion] = []
   /// The newest membership in the log, where it is another one than before: whom to connect to.
   public var membership: Membership?
@@ -58,8 +61,8 @@ public struct ReplicaActions: Sendable {
 
   public var isEmpty: Bool {
     messages.isEmpty && persist == nil && applied.isEmpty && completions.isEmpty
-      && barriers.isEmpty && snapshotsNeeded.isEmpty && changes.isEmpty && membership == nil
-      && divergence == nil
+      && barriers.isEmpty && snapshotsNeeded.isEmpty && entriesNeeded.isEmpty && changes.isEmpty
+      && membership == nil && divergence == nil
   }
 }
 

@@ -10,7 +10,7 @@ struct PendingChange: Sendable {
 
 /// How the members change: what an operator asks for, and what follows from it by itself.
 extension ReplicaCore {
-  private static let settleTicks = 5
+  static let settleTicks = 5
   /// Entries by which a learner may be behind and count as having the log.
   private static let caughtUpEntries: LogIndex = 256
 

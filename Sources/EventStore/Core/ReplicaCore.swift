@@ -129,6 +129,15 @@ public struct ReplicaCore: Sendable {
     }
   }
 
+  /// With nothing else coming in, so many ticks pass before one of them does something.
+  public var quietTicks: Int {
+    if hasPending || hasLeases || !changes.isEmpty { return 1 }
+    guard raft.role == .leader else { return raft.quietTicks }
+    let settle = Self.settleTicks - now % Self.settleTicks
+    let compare = StateComparison.intervalTicks - now % StateComparison.intervalTicks
+    return min(raft.quietTicks, settle, compare)
+  }
+
   public mutating func receive(_ message: PeerMessage, from peer: ReplicaID) {
     switch message {
     case .raft(let message):
@@ -209,6 +218,12 @@ public struct ReplicaCore: Sendable {
       && index > applied && term <= leaderTerm
   }
 
+  /// What the log has of a request of `ReplicaActions.entriesNeeded`; `nil` where it has been
+  /// removed, or can't be read.
+  public mutating func entriesRead(_ request: EntriesRequest, _ read: EntriesRead?) {
+    raft.entriesRead(request, read)
+  }
+
   public mutating func snapshotSent(to peer: ReplicaID, index: LogIndex, succeeded: Bool) {
     raft.snapshotSent(to: peer, index: index, succeeded: succeeded)
   }
@@ -265,6 +280,7 @@ public struct ReplicaCore: Sendable {
     barriers.failed(next.failedReads)
     completeBarriers()
     actions.snapshotsNeeded += next.snapshotsNeeded
+    actions.entriesNeeded += next.entriesNeeded
     showMembership()
     defer { actions = ReplicaActions() }
     return actions

@@ -24,6 +24,8 @@ enum CoreInput: Sendable {
   case changeMembership(MembershipChange, Change)
   case transferLeadership(ReplicaID?)
   case snapshotSent(to: ReplicaID, index: LogIndex, succeeded: Bool)
+  /// The log was read for a follower.
+  case entriesRead(EntriesRequest, EntriesRead?)
   /// A streamed state lies verified in a file and waits to be installed.
   case snapshotArrived(ArrivedSnapshot)
   /// The replica can't go on.

@@ -57,7 +57,14 @@ final class CoreRunner: @unchecked Sendable {
     if configuration.peers.isEmpty { core.campaign() }
     perform()
     var nextTick = monotonicNanoseconds() + tick
-    while let inputs = mailbox.takeAll(untilNanoseconds: needsTicks ? nextTick : nil) {
+    // Several at once where they are known to do nothing: most of an idle replica's time is spent on
+    // waking up.
+    func deadline() -> UInt64? {
+      guard needsTicks else { return nil }
+      let quiet = min(RaftConfiguration.Lease.ticksAtOnce, core.quietTicks)
+      return nextTick + UInt64(quiet - 1) * tick
+    }
+    while let inputs = mailbox.takeAll(untilNanoseconds: deadline()) {
       // After they were taken: a lease that holds now held after each of them had come.
       if configuration.leaseReads { core.clockMilliseconds = bootTimeMilliseconds() }
       for input in inputs { handle(input) }
@@ -112,6 +119,7 @@ final class CoreRunner: @unchecked Sendable {
     case .transferLeadership(let peer): core.transferLeadership(to: peer)
     case .snapshotSent(let peer, let index, let succeeded):
       core.snapshotSent(to: peer, index: index, succeeded: succeeded)
+    case .entriesRead(let request, let read): core.entriesRead(request, read)
     case .snapshotArrived(let snapshot): install(snapshot)
     case .failed(let message): fail(message)
     case .run(let body): body(&core)
@@ -259,6 +267,13 @@ final class CoreRunner: @unchecked Sendable {
       if !actions.messages.isEmpty { surroundings.transport?.send(actions.messages) }
       if let batch = actions.persist { surroundings.writer.post(.persist(batch)) }
       if let membership = actions.membership { adopt(membership) }
+      for request in actions.entriesNeeded {
+        if configuration.readsLogForFollowers {
+          surroundings.writer.post(.read(request))
+        } else {
+          core.entriesRead(request, nil)
+        }
+      }
       publish(actions)
       for peer in actions.snapshotsNeeded {
         sendSnapshot(to: peer)
@@ -290,9 +305,10 @@ final class CoreRunner: @unchecked Sendable {
 
   private func sendSnapshot(to peer: ReplicaID) {
     logger.notice("a peer lags too far behind and needs the state", metadata: ["peer": "\(peer)"])
-    // What the peer gets should be near to what is in memory: the log from there on follows it.
+    // What the peer gets must reach to where the log begins, which follows it.
     let (transport, term) = (surroundings.transport, core.raft.term)
-    let oldest = core.raft.logBase
+    let firstIndex = surroundings.writer.firstIndex
+    let oldest = min(core.raft.logBase, firstIndex > 0 ? firstIndex - 1 : 0)
     surroundings.projector.afterWriting {
       transport?.sendSnapshot(to: peer, leaderTerm: term, oldest: oldest)
     }

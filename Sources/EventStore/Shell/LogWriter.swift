@@ -16,6 +16,8 @@ import Raft
 final class LogWriter: @unchecked Sendable {
   enum Work: Sendable {
     case persist(ReplicaActions.Persist)
+    /// Reads entries that a follower lacks.
+    case read(EntriesRequest)
     /// Removes segments wholly below this index.
     case removeSegments(before: LogIndex)
     /// Runs on the log's thread, between two batches; with `nil` where the log is lost.
@@ -135,6 +137,9 @@ final class LogWriter: @unchecked Sendable {
       for item in work {
         switch item {
         case .persist(let batch): batches.append(batch)
+        case .read(let request):
+          // What is asked for is on disk since long before.
+          report(.entriesRead(request, isLost ? nil : read(request)))
         case .removeSegments(let index):
           finish()
           if !isLost { removeSegments(before: index) }
@@ -226,6 +231,15 @@ final class LogWriter: @unchecked Sendable {
       logger.notice("the disk has space again")
     }
     report(.diskIsFull(isFull))
+  }
+
+  private func read(_ request: EntriesRequest) -> EntriesRead? {
+    do { return try log?.read(request) } catch {
+      logger.warning(
+        "the log can't be read for a follower, which gets the state instead",
+        metadata: ["peer": "\(request.peer)", "error": "\(error)"])
+      return nil
+    }
   }
 
   private func removeSegments(before index: LogIndex) {

@@ -25,16 +25,23 @@ final class ProjectionWriter: @unchecked Sendable {
   }
 
   private enum Work: Sendable {
-    case write([AppliedEntry])
+    case write([AppliedBatch], bytes: Int)
     case run(@Sendable (ProjectionWriter) -> Void)
+  }
+
+  /// Entries for one transaction of the database.
+  private struct Gathered {
+    var entries: [AppliedBatch] = []
+    /// Of the payloads that the log has of them.
+    var bytes = 0
   }
 
   /// Entries in memory, and bytes of their payloads, beyond which the replica slows down, and
   /// beyond which it takes no more.
-  static let throttleEntries = 60_000
-  static let maximumEntries = 100_000
-  static let throttleBytes = 96 << 20
-  static let maximumBytes = 160 << 20
+  static let throttleEntries = 32_000
+  static let maximumEntries = 64_000
+  static let throttleBytes = 32 << 20
+  static let maximumBytes = 96 << 20
   /// Entries written in one transaction of the database: the more, the fewer times the same pages
   /// are written.
   private static let batchEntries = 16_000
@@ -97,7 +104,7 @@ final class ProjectionWriter: @unchecked Sendable {
       waiting += applied.count
       waitingBytes += bytes
     }
-    mailbox.post(.write(applied))
+    mailbox.post(.write(applied.map(AppliedBatch.init), bytes: bytes))
   }
 
   /// Runs `body` on this thread once what was posted before is written.
@@ -190,18 +197,19 @@ final class ProjectionWriter: @unchecked Sendable {
         mailbox.gather(count: Self.gatherPosts, nanoseconds: Self.gatherNanoseconds)
         work += mailbox.takeAll(untilNanoseconds: 0) ?? []
       }
-      var entries: [AppliedEntry] = []
+      var gathered = Gathered()
       for item in work {
         switch item {
-        case .write(let applied):
-          entries += applied
-          if entries.count >= Self.batchEntries { write(&entries) }
+        case .write(let applied, let bytes):
+          gathered.entries += applied
+          gathered.bytes += bytes
+          if gathered.entries.count >= Self.batchEntries { write(&gathered) }
         case .run(let body):
-          write(&entries)
+          write(&gathered)
           body(self)
         }
       }
-      write(&entries)
+      write(&gathered)
       prune()
     }
   }
@@ -210,20 +218,19 @@ final class ProjectionWriter: @unchecked Sendable {
   private static func canWait(_ work: [Work]) -> Bool {
     var count = 0
     for item in work {
-      guard case .write(let applied) = item else { return false }
+      guard case .write(let applied, _) = item else { return false }
       count += applied.count
     }
     return count > 0 && count < batchEntries
   }
 
-  private func write(_ entries: inout [AppliedEntry]) {
-    guard !entries.isEmpty else { return }
-    let batch = entries.map(AppliedBatch.init)
-    let count = entries.count
-    let bytes = entries.reduce(0) { $0 + $1.bytes }
+  private func write(_ gathered: inout Gathered) {
+    guard !gathered.entries.isEmpty else { return }
+    let batch = gathered.entries
+    let (count, bytes) = (batch.count, gathered.bytes)
     freeMemory.wasUsed(bytes: bytes)
     // A burst's room is not kept: the next batch may be far away.
-    entries = []
+    gathered = Gathered()
     defer {
       monitor.withLock {
         waiting -= count
@@ -335,10 +342,13 @@ final class ProjectionWriter: @unchecked Sendable {
 }
 
 extension AppliedBatch {
+  /// Without the values that events replaced, which the database doesn't need: while an entry waits
+  /// they would take as much memory as its own.
   init(_ entry: AppliedEntry) {
     self.init(
       index: entry.index, term: entry.term, revision: entry.revision,
-      stateHash: entry.stateHash, events: entry.transaction?.events ?? [],
+      stateHash: entry.stateHash,
+      events: entry.transaction?.events.map { $0.withoutPreviousValue() } ?? [],
       requests: entry.transaction.flatMap { $0.isRetry ? nil : [($0.requestID, $0.result)] } ?? [],
       membership: entry.membership?.encoded)
   }

@@ -7,6 +7,13 @@ struct FieldComparison: Sendable {
   var modified = FieldSet()
 
   var isEmpty: Bool { added.isEmpty && removed.isEmpty && modified.isEmpty }
+
+  /// Without the members of `fields` and all that lies below them.
+  func subtractingTrees(_ fields: FieldSet) -> FieldComparison {
+    FieldComparison(
+      added: added.subtractingTrees(fields), removed: removed.subtractingTrees(fields),
+      modified: modified.subtractingTrees(fields))
+  }
 }
 
 extension ApplySchema {
@@ -114,6 +121,11 @@ extension ApplySchema {
             element: .field(name), node: added(value, Self.unknown, depth: depth + 1))
         })
     case (.set, .array(let items)), (.keyed, .array(let items)):
+      if items.count == 1 {
+        let element = element(items[0], at: 0, of: id)
+        node.children[element] = added(items[0], child(element, of: id), depth: depth + 1)
+        return node
+      }
       let groups = grouped(items, id)
       node.children = FieldSet(
         groups.order.map { element in

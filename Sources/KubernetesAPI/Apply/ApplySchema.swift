@@ -46,6 +46,14 @@ public struct ApplySchema: Sendable {
     return false
   }
 
+  /// Whether the members of an object of the type are owned one by one.
+  func isGranular(_ id: ID) -> Bool {
+    switch kind(id) {
+    case .object, .deduced: true
+    default: false
+    }
+  }
+
   func member(_ name: String, of id: ID) -> ID {
     if case .object(let fields, let element) = kind(id) {
       return fields[name] ?? element ?? Self.unknown
@@ -72,7 +80,8 @@ public struct ApplySchema: Sendable {
           pairs.append(.init(name: key.name, value: value))
         }
       }
-      return pairs.isEmpty ? .index(index) : .key(pairs.sorted { $0.name < $1.name })
+      if pairs.count > 1 { pairs.sort { $0.name < $1.name } }
+      return pairs.isEmpty ? .index(index) : .key(pairs)
     default: return .index(index)
     }
   }

@@ -50,7 +50,7 @@ public struct FieldManager: Sendable {
   }
 
   /// What nobody owns: it identifies the object, or the server sets it.
-  private static let unowned: FieldSet = {
+  static let unowned: FieldSet = {
     var set = FieldSet()
     set.insert([.field("apiVersion")])
     set.insert([.field("kind")])
@@ -64,7 +64,7 @@ public struct FieldManager: Sendable {
     return set
   }()
 
-  private static func stripped(_ object: JSONValue) -> JSONValue {
+  static func stripped(_ object: JSONValue) -> JSONValue {
     guard object.at("metadata", "managedFields") != nil else { return object }
     var object = object
     object.set(nil, at: "metadata", "managedFields")
@@ -81,6 +81,7 @@ public struct FieldManager: Sendable {
   public func update(
     from old: JSONValue?, to new: JSONValue, managedFields: JSONValue?, _ write: Write
   ) -> JSONValue? {
+    if old == nil, managedFields == nil { return firstFields(of: Self.stripped(new), write) }
     var managed = decoded(managedFields)
     // Objects from before there was tracking stay without until someone applies.
     if managed.entries.isEmpty, old != nil { return nil }
@@ -116,10 +117,7 @@ public struct FieldManager: Sendable {
   private func record(
     _ old: JSONValue, _ new: JSONValue, _ managed: inout ManagedFields, _ write: Write
   ) -> Bool {
-    var comparison = schema.compare(old, new)
-    comparison.added = comparison.added.subtractingTrees(ignored)
-    comparison.modified = comparison.modified.subtractingTrees(ignored)
-    comparison.removed = comparison.removed.subtractingTrees(ignored)
+    let comparison = schema.compare(old, new).subtractingTrees(ignored)
     guard !comparison.isEmpty else { return false }
     take(comparison, from: &managed)
     let own = comparison.added.union(comparison.modified).subtracting(Self.unowned)
@@ -138,6 +136,7 @@ public struct FieldManager: Sendable {
     _ comparison: FieldComparison, from managed: inout ManagedFields,
     but spared: ManagedFields.Manager? = nil
   ) {
+    guard !managed.entries.isEmpty else { return }
     let changed = comparison.added.union(comparison.modified)
     for (manager, entry) in managed.entries {
       var fields = entry.fields.subtracting(comparison.removed)
@@ -178,10 +177,7 @@ public struct FieldManager: Sendable {
       apiVersion: write.apiVersion, time: time, fields: fields)
     var merged = schema.merge(live, configuration)
     if !lastFields.isEmpty { merged = pruned(merged, lastFields, managed) }
-    var comparison = schema.compare(live, merged)
-    comparison.added = comparison.added.subtractingTrees(ignored)
-    comparison.modified = comparison.modified.subtractingTrees(ignored)
-    comparison.removed = comparison.removed.subtractingTrees(ignored)
+    let comparison = schema.compare(live, merged).subtractingTrees(ignored)
     if !force { try checkConflicts(comparison, managed, but: manager) }
     take(comparison, from: &managed, but: manager)
     let own = (managed.entries[manager]?.fields ?? FieldSet()).subtracting(Self.unowned)

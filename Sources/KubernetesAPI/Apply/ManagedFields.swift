@@ -69,17 +69,25 @@ struct ManagedFields: Sendable {
     }
     return .array(
       sorted.map { manager, entry in
-        var object: JSONObject = [
-          "manager": .string(manager.name),
-          "operation": .string(manager.applies ? "Apply" : "Update"),
-          "apiVersion": .string(entry.apiVersion),
-        ]
-        if let time = entry.time { object["time"] = .string(time) }
-        object["fieldsType"] = "FieldsV1"
-        object["fieldsV1"] = entry.fields.encoded
-        if !manager.subresource.isEmpty { object["subresource"] = .string(manager.subresource) }
-        return .object(object)
+        Self.encode(
+          manager, apiVersion: entry.apiVersion, time: entry.time, fields: entry.fields.encoded)
       })
+  }
+
+  /// - Parameter fields: a `FieldsV1`.
+  static func encode(
+    _ manager: Manager, apiVersion: String, time: String?, fields: JSONValue
+  ) -> JSONValue {
+    var object: JSONObject = [
+      "manager": .string(manager.name),
+      "operation": .string(manager.applies ? "Apply" : "Update"),
+      "apiVersion": .string(apiVersion),
+    ]
+    if let time { object["time"] = .string(time) }
+    object["fieldsType"] = "FieldsV1"
+    object["fieldsV1"] = fields
+    if !manager.subresource.isEmpty { object["subresource"] = .string(manager.subresource) }
+    return .object(object)
   }
 
   /// Managers by update are at most this many; older ones become one, `ancient-changes`.
