@@ -180,7 +180,8 @@ final class RequestDispatcher: Sendable {
     {
       context.cause = cause
     }
-    let dryRun = request.query.all("dryRun")
+    // Reading takes no notice of it.
+    let dryRun = request.method == .GET ? [] : request.query.all("dryRun")
     if let wrong = dryRun.first(where: { $0 != "All" }) {
       throw APIStatus(
         code: 422, reason: "Invalid",

@@ -1,6 +1,6 @@
 import JSONDocument
 
-/// Webhooks and admission policies. Expressions are not compiled here.
+/// Webhooks and admission policies.
 extension Validation.Checker {
   private static let operations = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"]
 
@@ -53,7 +53,8 @@ extension Validation.Checker {
       }
       for key in ["namespaceSelector", "objectSelector"] { selector(hook[key], "\(field).\(key)") }
       clientConfiguration(hook["clientConfig"], "\(field).clientConfig")
-      matchConditions(hook["matchConditions"], "\(field).matchConditions")
+      matchConditions(
+        hook["matchConditions"], "\(field).matchConditions", .admission(hasParameters: false))
       if isMutating {
         oneOf(hook["reinvocationPolicy"], "\(field).reinvocationPolicy", ["IfNeeded", "Never"])
       }
@@ -197,14 +198,17 @@ extension Validation.Checker {
     }
   }
 
-  private mutating func matchConditions(_ value: JSONValue?, _ field: String) {
+  private mutating func matchConditions(
+    _ value: JSONValue?, _ field: String, _ environment: CELEnvironment
+  ) {
     let conditions = value?.arrayValue ?? []
     if conditions.count > 64 { add(.tooMany(field, conditions.count, maximum: 64)) }
     var names: Set<String> = []
     for (index, condition) in conditions.enumerated() {
       let place = "\(field)[\(index)]"
-      if (condition["expression"]?.stringValue ?? "").trimmingSpaces.isEmpty {
-        add(.required("\(place).expression"))
+      let source = (condition["expression"]?.stringValue ?? "").trimmingSpaces
+      if required(.string(source), "\(place).expression") {
+        expression(source, "\(place).expression", environment, returning: [.bool])
       }
       let name = condition["name"]?.stringValue ?? ""
       if required(.string(name), "\(place).name") {
@@ -219,8 +223,9 @@ extension Validation.Checker {
     oneOf(spec?["failurePolicy"], "spec.failurePolicy", ["Fail", "Ignore"])
     parameterKind(spec?["paramKind"])
     matchResources(spec?["matchConstraints"], "spec.matchConstraints", isRequired: true)
-    matchConditions(spec?["matchConditions"], "spec.matchConditions")
-    variables(spec?["variables"])
+    let plain = CELEnvironment.admission(hasParameters: spec?["paramKind"] != nil)
+    matchConditions(spec?["matchConditions"], "spec.matchConditions", plain)
+    let environment = variables(spec?["variables"], plain)
     let validations = spec?["validations"]?.arrayValue ?? []
     let annotations = spec?["auditAnnotations"]?.arrayValue ?? []
     if validations.isEmpty, annotations.isEmpty {
@@ -232,7 +237,7 @@ extension Validation.Checker {
       }
     }
     for (index, validation) in validations.enumerated() {
-      validationRule(validation, "spec.validations[\(index)]")
+      validationRule(validation, "spec.validations[\(index)]", environment)
     }
     if annotations.count > 20 {
       add(.tooMany("spec.auditAnnotations", annotations.count, maximum: 20))
@@ -244,8 +249,13 @@ extension Validation.Checker {
       let key = annotation["key"]?.stringValue ?? ""
       let whole = "\(policy)/\(key)"
       add(NameRules.qualifiedName(whole), "\(field).key", .string(whole))
-      if (annotation["valueExpression"]?.stringValue ?? "").trimmingSpaces.isEmpty {
-        add(.required("\(field).valueExpression", "valueExpression is not specified"))
+      let source = annotation["valueExpression"]?.stringValue ?? ""
+      if required(
+        .string(source.trimmingSpaces), "\(field).valueExpression",
+        "valueExpression is not specified")
+      {
+        expression(
+          source, "\(field).valueExpression", environment, returning: [.string, .null])
       }
       if !keys.insert(key).inserted { add(.duplicate("\(field).key", .string(key))) }
     }
@@ -255,16 +265,20 @@ extension Validation.Checker {
     "Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized",
   ]
 
-  private mutating func validationRule(_ validation: JSONValue, _ field: String) {
-    if (validation["expression"]?.stringValue ?? "").trimmingSpaces.isEmpty {
-      add(.required("\(field).expression", "expression is not specified"))
-    }
-    if let expression = validation["messageExpression"]?.stringValue,
-      !expression.isEmpty, expression.trimmingSpaces.isEmpty
-    {
-      add(
-        .invalid(
-          "\(field).messageExpression", .string(expression), "must be non-empty if specified"))
+  private mutating func validationRule(
+    _ validation: JSONValue, _ field: String, _ environment: CELEnvironment
+  ) {
+    specified(validation, "expression", field, environment, returning: .bool)
+    if let source = validation["messageExpression"]?.stringValue, !source.isEmpty {
+      let place = "\(field).messageExpression"
+      if source.trimmingSpaces.isEmpty {
+        add(.invalid(place, .string(source), "must be non-empty if specified"))
+      } else {
+        // Messages may say nothing of what the user is allowed.
+        var environment = environment
+        environment.variables["authorizer"] = nil
+        expression(source, place, environment, returning: [.string])
+      }
     }
     let message = validation["message"]?.stringValue ?? ""
     if !message.isEmpty, message.trimmingSpaces.isEmpty {
@@ -275,7 +289,26 @@ extension Validation.Checker {
     oneOf(validation["reason"], "\(field).reason", Self.reasons)
   }
 
-  private mutating func variables(_ value: JSONValue?) {
+  /// An expression that has to be there.
+  private mutating func specified(
+    _ owner: JSONValue?, _ key: String, _ field: String, _ environment: CELEnvironment,
+    returning type: CELType
+  ) {
+    let source = owner?[key]?.stringValue ?? ""
+    if required(
+      .string(source.trimmingSpaces), "\(field).\(key)", "expression is not specified")
+    {
+      expression(source, "\(field).\(key)", environment, returning: [type])
+    }
+  }
+
+  /// What expressions after these variables may use.
+  private mutating func variables(_ value: JSONValue?, _ plain: CELEnvironment)
+    -> CELEnvironment
+  {
+    var environment = plain
+    var types: [String: CELType] = [:]
+    environment.define(types)
     for (index, variable) in (value?.arrayValue ?? []).enumerated() {
       let field = "spec.variables[\(index)]"
       let name = variable["name"]?.stringValue ?? ""
@@ -284,10 +317,16 @@ extension Validation.Checker {
       } else if !NameRules.isIdentifier(name) {
         add(.invalid("\(field).name", .string(name), "must be a valid CEL identifier"))
       }
-      if (variable["expression"]?.stringValue ?? "").trimmingSpaces.isEmpty {
-        add(.required("\(field).expression", "expression is not specified"))
+      let source = variable["expression"]?.stringValue ?? ""
+      if required(
+        .string(source.trimmingSpaces), "\(field).expression", "expression is not specified")
+      {
+        // One that is wrong is no reason to complain of those that use it.
+        types[name] = expression(source, "\(field).expression", environment) ?? .dyn
+        environment.define(types)
       }
     }
+    return environment
   }
 
   private mutating func parameterKind(_ kind: JSONValue?) {
@@ -399,13 +438,18 @@ extension Validation.Checker {
     oneOf(spec?["failurePolicy"], "spec.failurePolicy", ["Fail", "Ignore"])
     parameterKind(spec?["paramKind"])
     matchResources(spec?["matchConstraints"], "spec.matchConstraints", isRequired: true)
-    matchConditions(spec?["matchConditions"], "spec.matchConditions")
-    variables(spec?["variables"])
+    let plain = CELEnvironment.admission(hasParameters: spec?["paramKind"] != nil)
+    matchConditions(spec?["matchConditions"], "spec.matchConditions", plain)
+    var environment = variables(spec?["variables"], plain)
+    environment.hasPatchTypes = true
     let mutations = spec?["mutations"]?.arrayValue ?? []
     if mutations.isEmpty {
       add(.required("spec.mutations", "mutations must contain at least one item"))
     }
     let members = ["ApplyConfiguration": "applyConfiguration", "JSONPatch": "jsonPatch"]
+    let results = [
+      "applyConfiguration": CELPatchTypes.object, "jsonPatch": .list(CELPatchTypes.patch),
+    ]
     for (index, mutation) in mutations.enumerated() {
       let field = "spec.mutations[\(index)]"
       let type = mutation["patchType"]?.stringValue ?? ""
@@ -418,9 +462,9 @@ extension Validation.Checker {
         continue
       }
       if let given = mutation[member] {
-        if (given["expression"]?.stringValue ?? "").trimmingSpaces.isEmpty {
-          add(.required("\(field).\(member).expression", "expression is not specified"))
-        }
+        specified(
+          given, "expression", "\(field).\(member)", environment,
+          returning: results[member] ?? .dyn)
       } else {
         add(.required("\(field).\(member)", "must be specified when patchType is \(type)"))
       }

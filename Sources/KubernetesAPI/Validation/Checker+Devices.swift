@@ -1,6 +1,6 @@
 import JSONDocument
 
-/// Dynamic resource allocation. Expressions are not compiled here.
+/// Dynamic resource allocation.
 extension Validation.Checker {
   private static let maximumSelectors = 32
 
@@ -16,8 +16,13 @@ extension Validation.Checker {
     if selectors.count > Self.maximumSelectors {
       add(.tooMany(field, selectors.count, maximum: Self.maximumSelectors))
     }
-    for (index, entry) in selectors.enumerated() where entry["cel"] == nil {
-      add(.required("\(field)[\(index)].cel"))
+    for (index, entry) in selectors.enumerated() {
+      if let selector = entry["cel"] {
+        deviceSelector(
+          selector["expression"]?.stringValue ?? "", "\(field)[\(index)].cel.expression")
+      } else {
+        add(.required("\(field)[\(index)].cel"))
+      }
     }
   }
 

@@ -48,7 +48,7 @@ extension Validation.Checker {
     let metadata = object["metadata"]
     let name = metadata?["name"]?.stringValue ?? ""
     let generateName = metadata?["generateName"]?.stringValue ?? ""
-    if !generateName.isEmpty, name.isEmpty {
+    if !generateName.isEmpty {
       // What is appended may end a name that can't end as it stands.
       let stem = generateName.hasSuffix("-") ? String(generateName.dropLast()) + "a" : generateName
       add(nameProblems(stem), "metadata.generateName", .string(generateName))

@@ -230,49 +230,6 @@ extension Validation.Checker {
       }
   }
 
-  private mutating func affinity(_ affinity: JSONValue?, _ field: String) {
-    let required = "requiredDuringSchedulingIgnoredDuringExecution"
-    guard let node = affinity?.at("nodeAffinity", required) else { return }
-    let place = "\(field).nodeAffinity.\(required).nodeSelectorTerms"
-    let terms = node["nodeSelectorTerms"]?.arrayValue ?? []
-    if terms.isEmpty {
-      add(.required(place, "must have at least one node selector term"))
-    }
-    for (index, term) in terms.enumerated() {
-      for (position, rule) in (term["matchExpressions"]?.arrayValue ?? []).enumerated() {
-        nodeRequirement(rule, "\(place)[\(index)].matchExpressions[\(position)]")
-      }
-    }
-  }
-
-  private mutating func nodeRequirement(_ rule: JSONValue, _ field: String) {
-    let values = rule["values"]?.arrayValue ?? []
-    switch rule["operator"]?.stringValue {
-    case "In", "NotIn":
-      if values.isEmpty {
-        add(
-          .required("\(field).values", "must be specified when `operator` is 'In' or 'NotIn'"))
-      }
-    case "Exists", "DoesNotExist":
-      if !values.isEmpty {
-        add(
-          .forbidden(
-            "\(field).values",
-            "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
-      }
-    case "Gt", "Lt":
-      if values.count != 1 {
-        add(
-          .required(
-            "\(field).values", "must be specified single value when `operator` is 'Lt' or 'Gt'"))
-      }
-    default:
-      add(.invalid("\(field).operator", rule["operator"] ?? "", "not a valid selector operator"))
-    }
-    let key = rule["key"]?.stringValue ?? ""
-    add(NameRules.labelKey(key), "\(field).key", .string(key))
-  }
-
   private mutating func topologySpread(_ value: JSONValue?, _ field: String) {
     let constraints = value?.arrayValue ?? []
     for (index, constraint) in constraints.enumerated() {

@@ -262,21 +262,45 @@ extension Validation.Checker {
   mutating func persistentVolumeClaimUpdate(_ old: JSONValue) {
     var now = object["spec"] ?? .null
     var before = old["spec"] ?? .null
-    let bound = !(before["volumeName"]?.stringValue ?? "").isEmpty
-    for key in ["resources", "volumeAttributesClassName"] {
-      now[key] = nil
-      before[key] = nil
+    let size = now.at("resources", "requests", "storage")
+    let sizeBefore = before.at("resources", "requests", "storage")
+    // Only what is bound to a volume can grow, or get another class of attributes.
+    if object.at("status", "phase") == "Bound" {
+      now.set(sizeBefore, at: "resources", "requests", "storage")
+      now["volumeAttributesClassName"] = before["volumeAttributesClassName"]
     }
-    // The binder names the volume, and may name a class where there was none.
-    for key in ["volumeName", "storageClassName"] where !bound && before[key] == nil {
-      now[key] = nil
-    }
+    // The binder names the volume; a class may be named where there was none.
+    for key in ["volumeName", "storageClassName"] where before[key] == nil { now[key] = nil }
     if now != before {
       add(
         .forbidden(
           "spec",
           "spec is immutable after creation except resources.requests and "
             + "volumeAttributesClassName for bound claims"))
+    }
+    shrinkage(from: sizeBefore, to: size, capacity: old.at("status", "capacity", "storage"))
+    let name = "volumeAttributesClassName"
+    if let given = old.at("spec", name), value("spec.\(name)") != given {
+      let detail = "update from non-nil value to"
+      switch value("spec.\(name)") {
+      case nil: add(.forbidden("spec.\(name)", "\(detail) nil is forbidden"))
+      case "": add(.forbidden("spec.\(name)", "\(detail) an empty string is forbidden"))
+      default: break
+      }
+    }
+  }
+
+  /// A claim asks for less again only while its volume has not grown that far.
+  private mutating func shrinkage(
+    from before: JSONValue?, to now: JSONValue?, capacity: JSONValue?
+  ) {
+    func amount(_ value: JSONValue?) -> Quantity {
+      value?.stringValue.flatMap(Quantity.init(parsing:)) ?? .zero
+    }
+    if amount(now) < amount(before), amount(now) <= amount(capacity) {
+      add(
+        .forbidden(
+          "spec.resources.requests.storage", "field can not be less than status.capacity"))
     }
   }
 
@@ -314,7 +338,14 @@ extension Validation.Checker {
       _ = required(csi["driver"], "spec.csi.driver")
       _ = required(csi["volumeHandle"], "spec.csi.volumeHandle")
     }
-    if spec?["local"] != nil, spec?["nodeAffinity"] == nil {
+    if let affinity = spec?["nodeAffinity"] {
+      if let required = affinity["required"] {
+        nodeSelector(required, "spec.nodeAffinity.required")
+      } else {
+        add(
+          .required("spec.nodeAffinity.required", "must specify required node constraints"))
+      }
+    } else if spec?["local"] != nil {
       add(.required("spec.nodeAffinity", "Local volume requires node affinity"))
     }
     oneOf(

@@ -113,6 +113,7 @@ public enum Validation {
     "rbac.authorization.k8s.io/RoleBinding": { $0.roleReferenceUpdate($1) },
     "rbac.authorization.k8s.io/ClusterRoleBinding": { $0.roleReferenceUpdate($1) },
     "/ResourceQuota": { $0.resourceQuotaUpdate($1) },
+    "events.k8s.io/Event": { $0.eventUpdate($1) },
     "networking.k8s.io/IngressClass": { checker, old in
       checker.immutable("spec.controller", old.at("spec", "controller"))
     },
