@@ -49,9 +49,9 @@ extension Validation.Checker {
     let name = metadata?["name"]?.stringValue ?? ""
     let generateName = metadata?["generateName"]?.stringValue ?? ""
     if !generateName.isEmpty {
-      // What is appended may end a name that can't end as it stands.
-      let stem = generateName.hasSuffix("-") ? String(generateName.dropLast()) + "a" : generateName
-      add(nameProblems(stem), "metadata.generateName", .string(generateName))
+      // What it is made of shows in the name; only what is cut off to make the name does not.
+      let problems = nameProblems(generateName).filter { $0.hasPrefix("must be no more than") }
+      add(problems, "metadata.generateName", .string(generateName))
     }
     if name.isEmpty {
       add(.required("metadata.name", "name or generateName is required"))

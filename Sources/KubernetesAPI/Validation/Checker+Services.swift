@@ -27,7 +27,8 @@ extension Validation.Checker {
         let host = name.hasSuffix(".") ? String(name.dropLast()) : name
         add(NameRules.dns1123Subdomain(host), "spec.externalName", .string(name))
       }
-      for key in ["clusterIP", "clusterIPs"] where spec?[key] != nil {
+      for key in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"]
+      where spec?[key] != nil {
         add(.forbidden("spec.\(key)", "may not be set for ExternalName services"))
       }
     }

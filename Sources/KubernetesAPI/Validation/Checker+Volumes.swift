@@ -30,7 +30,7 @@ extension Validation.Checker {
       "nfs", "iscsi", "glusterfs", "persistentVolumeClaim", "rbd", "cinder", "cephfs",
       "flocker", "downwardAPI", "fc", "azureFile", "configMap", "vsphereVolume", "quobyte",
       "azureDisk", "portworxVolume", "scaleIO", "storageos", "projected", "csi", "ephemeral",
-      "image",
+      "image", "flexVolume",
     ]
     let sources = order.filter { volume[$0] != nil }
     for extra in sources.dropFirst() {
@@ -43,8 +43,12 @@ extension Validation.Checker {
     let place = "\(field).\(kind)"
     switch kind {
     case "hostPath": hostPath(source, place)
-    case "secret": _ = required(source["secretName"], "\(place).secretName")
-    case "configMap": _ = required(source["name"], "\(place).name")
+    case "secret":
+      _ = required(source["secretName"], "\(place).secretName")
+      files(source, place)
+    case "configMap":
+      _ = required(source["name"], "\(place).name")
+      files(source, place)
     case "nfs":
       _ = required(source["server"], "\(place).server")
       if required(source["path"], "\(place).path"),
@@ -53,8 +57,14 @@ extension Validation.Checker {
         add(.invalid("\(place).path", source["path"], "must be an absolute path"))
       }
     case "persistentVolumeClaim": _ = required(source["claimName"], "\(place).claimName")
-    case "csi": _ = required(source["driver"], "\(place).driver")
-    case "image": _ = required(source["reference"], "\(place).reference")
+    case "csi":
+      driverName(source["driver"]?.stringValue ?? "", "\(place).driver")
+      if let secret = source["nodePublishSecretRef"] {
+        required(secret["name"], "\(place).nodePublishSecretRef.name")
+      }
+    case "image":
+      _ = required(source["reference"], "\(place).reference")
+      oneOf(source["pullPolicy"], "\(place).pullPolicy", ["Always", "IfNotPresent", "Never"])
     case "emptyDir":
       let limit = source["sizeLimit"]?.stringValue.flatMap(Quantity.init(parsing:))
       if limit?.isNegative == true {
@@ -73,13 +83,15 @@ extension Validation.Checker {
       }
       claimSpec(template["spec"], "\(place).volumeClaimTemplate.spec")
     case "downwardAPI":
+      mode(source["defaultMode"], "\(place).defaultMode")
       for item in source["items"]?.arrayValue ?? [] { downwardFile(item, place) }
     case "projected":
+      mode(source["defaultMode"], "\(place).defaultMode")
       projectedPaths(source, place)
       for (index, entry) in (source["sources"]?.arrayValue ?? []).enumerated() {
         projection(entry, "\(place).sources[\(index)]", spec: spec)
       }
-    default: break
+    default: otherSource(source, kind: kind, place)
     }
   }
 
@@ -140,12 +152,7 @@ extension Validation.Checker {
     } else {
       add(.required(field, "one of fieldRef and resourceFieldRef is required"))
     }
-    if let mode = item["mode"]?.intValue, !(0...0o777).contains(mode) {
-      add(
-        .invalid(
-          "\(field).mode", .int(mode), "must be a number between 0 and 0777 (octal), both inclusive"
-        ))
-    }
+    mode(item["mode"], "\(field).mode")
   }
 
   /// A field of the pod that its containers are told.
@@ -259,9 +266,36 @@ extension Validation.Checker {
     }
   }
 
+  /// What a volume holds does not change, nor where it can be reached from.
+  mutating func persistentVolumeUpdate(_ old: JSONValue) {
+    func source(_ spec: JSONValue?) -> JSONObject {
+      JSONObject((spec?.objectValue ?? [:]).filter { !Self.plainVolumeFields.contains($0.0) })
+    }
+    var now = JSONValue.object(source(object["spec"]))
+    let before = JSONValue.object(source(old["spec"]))
+    let secret = "controllerExpandSecretRef"
+    if before["csi"] != nil, before.at("csi", secret) == nil { now.set(nil, at: "csi", secret) }
+    if now != before {
+      add(
+        .forbidden(
+          "spec.persistentvolumesource",
+          "spec.persistentvolumesource is immutable after creation"))
+    }
+    let mode = value("spec.volumeMode")
+    if (mode ?? .null) != (old.at("spec", "volumeMode") ?? .null) {
+      add(.invalid("volumeMode", mode, "field is immutable"))
+    }
+    if let affinity = old.at("spec", "nodeAffinity"), affinity != value("spec.nodeAffinity") {
+      add(
+        .invalid(
+          "nodeAffinity", value("spec.nodeAffinity"),
+          "field is immutable, except for updating from beta label to GA"))
+    }
+  }
+
   mutating func persistentVolumeClaimUpdate(_ old: JSONValue) {
     var now = object["spec"] ?? .null
-    var before = old["spec"] ?? .null
+    let before = old["spec"] ?? .null
     let size = now.at("resources", "requests", "storage")
     let sizeBefore = before.at("resources", "requests", "storage")
     // Only what is bound to a volume can grow, or get another class of attributes.
@@ -304,6 +338,13 @@ extension Validation.Checker {
     }
   }
 
+  /// Fields of a volume that are no source of it.
+  private static let plainVolumeFields: Set<String> = [
+    "accessModes", "capacity", "claimRef", "mountOptions", "nodeAffinity",
+    "persistentVolumeReclaimPolicy", "storageClassName", "volumeAttributesClassName",
+    "volumeMode",
+  ]
+
   mutating func persistentVolume() {
     let spec = object["spec"]
     let modes = spec?["accessModes"]?.arrayValue ?? []
@@ -315,12 +356,7 @@ extension Validation.Checker {
       add(.notSupported("spec.capacity", spec?["capacity"], ["storage"]))
     }
     for (name, amount) in capacity { positive(amount, "spec.capacity[\(name)]") }
-    let plain: Set<String> = [
-      "accessModes", "capacity", "claimRef", "mountOptions", "nodeAffinity",
-      "persistentVolumeReclaimPolicy", "storageClassName", "volumeAttributesClassName",
-      "volumeMode",
-    ]
-    let sources = (spec?.objectValue?.keys ?? []).filter { !plain.contains($0) }
+    let sources = (spec?.objectValue?.keys ?? []).filter { !Self.plainVolumeFields.contains($0) }
     if sources.isEmpty { add(.required("spec", "must specify a volume type")) }
     for extra in sources.dropFirst() {
       add(.forbidden("spec.\(extra)", "may not specify more than 1 volume type"))
@@ -337,6 +373,9 @@ extension Validation.Checker {
     if let csi = spec?["csi"] {
       _ = required(csi["driver"], "spec.csi.driver")
       _ = required(csi["volumeHandle"], "spec.csi.volumeHandle")
+    }
+    if let name = spec?["storageClassName"]?.stringValue, !name.isEmpty {
+      add(NameRules.dns1123Subdomain(name), "spec.storageClassName", .string(name))
     }
     if let affinity = spec?["nodeAffinity"] {
       if let required = affinity["required"] {
