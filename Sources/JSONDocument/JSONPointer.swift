@@ -14,6 +14,19 @@ public struct JSONPointer: Sendable, Hashable {
     tokens = parts.dropFirst().map(Self.unescape)
   }
 
+  /// A token as it is written in a path.
+  public static func escaped(_ token: String) -> String {
+    var result: [UInt8] = []
+    for byte in token.utf8 {
+      switch byte {
+      case UInt8(ascii: "~"): result += "~0".utf8
+      case UInt8(ascii: "/"): result += "~1".utf8
+      default: result.append(byte)
+      }
+    }
+    return String(decoding: result, as: UTF8.self)
+  }
+
   private static func unescape(_ token: Substring) -> String {
     guard token.utf8.contains(UInt8(ascii: "~")) else { return String(token) }
     var result: [UInt8] = []

@@ -1,6 +1,7 @@
 import JSONDocument
-import KubernetesAPI
 import Testing
+
+@testable import KubernetesAPI
 
 @Suite struct ValueTests {
   @Test(arguments: [
@@ -56,8 +57,17 @@ import Testing
     #expect(found == canonical || (found ?? "") + "e0" == canonical)
   }
 
-  @Test(arguments: ["", "x", "1x", "1.2.3", "1 Gi", "--1", "1KI", "Ki", "e3", "1e", "1ee3"])
+  @Test(arguments: ["", "x", "1x", "1.2.3", "1 Gi", "--1", "1KI", "1e", "1ee3", "xKi"])
   func badQuantitiesAreRefused(text: String) { #expect(Quantity(parsing: text) == nil) }
+
+  @Test(arguments: ["Ki", "e3", "-m", "+"])
+  func quantitiesWithoutDigitsAreZero(text: String) { #expect(Quantity(parsing: text) == .zero) }
+
+  @Test(
+    arguments: [(1e3, "1e3"), (1500.0, "1500"), (0.5, nil), (1e30, nil)] as [(Double, String?)])
+  func wholeNumbersWithAnExponentKeepOne(number: Double, text: String?) {
+    #expect(Quantity.text(of: number) == text)
+  }
 
   @Test func quantitiesCompareAndAdd() throws {
     let half = try #require(Quantity(parsing: "500m"))

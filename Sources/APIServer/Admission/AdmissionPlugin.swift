@@ -10,6 +10,7 @@ enum AdmissionPlugin {
   static let namespaceLifecycle = "NamespaceLifecycle"
   static let nodeRestriction = "NodeRestriction"
   static let persistentVolumeClaimResize = "PersistentVolumeClaimResize"
+  static let podResizeValidator = "PodResizeValidator"
   static let podSecurity = "PodSecurity"
   static let priority = "Priority"
   static let resourceQuota = "ResourceQuota"

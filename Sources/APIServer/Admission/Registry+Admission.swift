@@ -65,6 +65,11 @@ extension Registry {
     _ object: inout JSONValue, old: JSONValue, _ info: ResourceInfo, subresource: String,
     _ context: RequestContext
   ) async throws(APIStatus) {
+    if info.isPods, subresource.isEmpty,
+      configuration.isEnabled(AdmissionPlugin.defaultTolerationSeconds)
+    {
+      admitTolerations(&object)
+    }
     if subresource.isEmpty { try checkEscalation(of: object, old: old, info, context) }
     if info.isPods, subresource.isEmpty { try checkPrivileged(object, info) }
   }
@@ -115,6 +120,7 @@ extension Registry {
       {
         throw .forbidden(info.gvr, name: object.name, problem)
       }
+      try await checkResize(ofPod: object, old: old, info)
     case "priorityclasses.scheduling.k8s.io": try checkGlobalDefault(object, info)
     case "certificatesigningrequests.certificates.k8s.io":
       try checkSigner(object, old: old, info, subresource: subresource, context)

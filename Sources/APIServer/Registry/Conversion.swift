@@ -10,7 +10,11 @@ enum Conversion {
     if from.resource == "events" {
       if to.group.isEmpty { toCoreEvent(&object) } else { toNewEvent(&object) }
     } else if from.resource == "horizontalpodautoscalers" {
-      if to.version == "v1" { toAutoscalerV1(&object) } else { toAutoscalerV2(&object) }
+      if to.version == "v1" {
+        AutoscalerConversion.toV1(&object)
+      } else {
+        AutoscalerConversion.toV2(&object)
+      }
     }
     object["apiVersion"] = .string(to.apiVersion)
   }
@@ -63,43 +67,6 @@ enum Conversion {
     if object["deprecatedSource"] == nil { object["deprecatedSource"] = .object([:]) }
     for name in ["reportingController", "reportingInstance"] {
       if object[name]?.stringValue == "" { object[name] = nil }
-    }
-  }
-
-  private static let metricsAnnotation = "autoscaling.alpha.kubernetes.io/metrics"
-
-  private static func toAutoscalerV2(_ object: inout JSONValue) {
-    if let target = object.at("spec", "targetCPUUtilizationPercentage") {
-      object.set(nil, at: "spec", "targetCPUUtilizationPercentage")
-      var metrics = object.at("spec", "metrics")?.arrayValue ?? []
-      metrics.append([
-        "type": "Resource",
-        "resource": [
-          "name": "cpu", "target": ["type": "Utilization", "averageUtilization": target],
-        ],
-      ])
-      object.set(.array(metrics), at: "spec", "metrics")
-    }
-  }
-
-  private static func toAutoscalerV1(_ object: inout JSONValue) {
-    var rest: [JSONValue] = []
-    for metric in object.at("spec", "metrics")?.arrayValue ?? [] {
-      if metric.at("resource", "name")?.stringValue == "cpu",
-        let target = metric.at("resource", "target", "averageUtilization")
-      {
-        object.set(target, at: "spec", "targetCPUUtilizationPercentage")
-      } else {
-        rest.append(metric)
-      }
-    }
-    object.set(nil, at: "spec", "metrics")
-    object.set(nil, at: "spec", "behavior")
-    object.set(nil, at: "status", "conditions")
-    object.set(nil, at: "status", "currentMetrics")
-    if !rest.isEmpty {
-      object.set(
-        .string(JSONValue.array(rest).text), at: "metadata", "annotations", metricsAnnotation)
     }
   }
 }

@@ -8,8 +8,10 @@ enum Preparation {
   /// Before defaults are filled in.
   static func beforeCreate(_ object: inout JSONValue, _ info: ResourceInfo) {
     if info.gvr.description == "persistentvolumeclaims" { copyDataSource(&object) }
+    DisabledFields.drop(from: &object, old: nil, info)
+    if info.gvr.description == "nodes" { agreeOnRanges(&object) }
     guard info.isPods else { return }
-    dropStopSignals(&object)
+    mergeLabelKeys(&object)
     if let seconds = object.at("spec", "terminationGracePeriodSeconds")?.intValue, seconds < 0 {
       object.set(1, at: "spec", "terminationGracePeriodSeconds")
     }
@@ -39,23 +41,6 @@ enum Preparation {
       if source == nil, reference["namespace"] == nil {
         claim.set(completed(reference), at: "spec", "dataSource")
       }
-    }
-  }
-
-  /// Upstream has the field behind a gate that is closed by default.
-  private static func dropStopSignals(_ pod: inout JSONValue) {
-    for list in ["containers", "initContainers"] {
-      guard case .array(var containers)? = pod.at("spec", list) else { continue }
-      var isChanged = false
-      for index in containers.indices {
-        guard var lifecycle = containers[index]["lifecycle"], lifecycle["stopSignal"] != nil else {
-          continue
-        }
-        lifecycle["stopSignal"] = nil
-        containers[index]["lifecycle"] = lifecycle.objectValue?.isEmpty == true ? nil : lifecycle
-        isChanged = true
-      }
-      if isChanged { pod.set(.array(containers), at: "spec", list) }
     }
   }
 
@@ -106,7 +91,9 @@ enum Preparation {
   static func update(
     _ new: inout JSONValue, old: JSONValue, _ info: ResourceInfo, subresource: String
   ) {
+    DisabledFields.drop(from: &new, old: old, info)
     switch (info.gvr.description, subresource) {
+    case ("nodes", ""): agreeOnRanges(&new)
     case ("daemonsets.apps", ""):
       let before =
         old.at("metadata", "annotations", templateGeneration)?.stringValue
@@ -116,8 +103,9 @@ enum Preparation {
         .string(String(isChanged ? before &+ 1 : before)), at: "metadata", "annotations",
         templateGeneration)
     case ("persistentvolumes", "status"):
+      let time = new.at("status", "lastPhaseTransitionTime")
       guard new.at("status", "phase") != old.at("status", "phase"),
-        new.at("status", "lastPhaseTransitionTime") == old.at("status", "lastPhaseTransitionTime")
+        time == nil || time == old.at("status", "lastPhaseTransitionTime")
       else { return }
       new.set(.string(WallClock.now()), at: "status", "lastPhaseTransitionTime")
     case ("pods", "status"):

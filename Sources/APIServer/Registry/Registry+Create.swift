@@ -58,20 +58,22 @@ extension Registry {
       let unavailable = ServiceFields.prepareFamilies(&object)
       if !unavailable.isEmpty {
         throw APIStatus.invalid(
-          kind: info.kind, group: info.group, name: object.name, errors: unavailable)
+          kind: info.kind, group: info.errorGroup, name: object.name, errors: unavailable)
       }
     }
-    var errors = problemsOfCreation(object, info, context)
+    var errors = problemsOfCreation(object, info, context) + problemsOfDeviceAccess(object, info)
     if info.resource == "certificatesigningrequests" {
       errors += CertificateRequests.problems(of: object)
     }
     if !errors.isEmpty {
       throw APIStatus.invalid(
-        kind: info.kind, group: info.group, name: object.name, errors: errors)
+        kind: info.kind, group: info.errorGroup, name: object.name, errors: errors)
     }
     try await validateCreate(object, info, context)
     Preparation.afterValidation(&object, info)
-    for warning in ObjectWarnings.of(object, info) { context.warnings.add(warning) }
+    for warning in ObjectWarnings.ofWrite(object, old: nil, info) {
+      context.warnings.add(warning)
+    }
     let key = key(info, namespace: namespace, name: object.name)
     var compares = [Compare(key: key, revision: 0)]
     if let guardKey = try definitionGuard(info, object: object) { compares.append(guardKey) }
@@ -231,7 +233,7 @@ extension Registry {
       let errors = Validation.create(object, resource: info)
       if !errors.isEmpty {
         throw APIStatus.invalid(
-          kind: info.kind, group: info.group, name: object.name, errors: errors)
+          kind: info.kind, group: info.errorGroup, name: object.name, errors: errors)
       }
       let key = key(info, namespace: object.namespace, name: object.name)
       let encoded = ObjectCodec.encode(storageForm(object, info))
@@ -257,6 +259,13 @@ extension Registry {
     if object.objectValue == nil {
       throw .badRequest(
         "Object 'Kind' is missing in '\(String(object.text.prefix(200)))'")
+    }
+    for name in ["apiVersion", "kind"] {
+      guard let value = object[name], value.stringValue == nil, !value.isNull else { continue }
+      throw .badRequest(
+        "the object provided is unrecognized (must be of type \(expected)): couldn't get "
+          + "version/kind; json parse error: json: cannot unmarshal \(GoFormat.typeName(value)) into Go "
+          + "struct field .\(name) of type string")
     }
     if info.custom != nil, kind == nil {
       guard actualVersion == info.gvr.apiVersion else {

@@ -180,7 +180,7 @@ extension Registry {
       let unavailable = ServiceFields.prepareFamilies(&new)
       if !unavailable.isEmpty {
         throw APIStatus.invalid(
-          kind: info.kind, group: info.group, name: name, errors: unavailable)
+          kind: info.kind, group: info.errorGroup, name: name, errors: unavailable)
       }
     }
     if isApply {
@@ -192,18 +192,21 @@ extension Registry {
     bumpGeneration(&new, old: old, info, subresource: subresource)
     let errors = problemsOfUpdate(new, old: old, info, subresource: subresource, context)
     if !errors.isEmpty {
-      throw APIStatus.invalid(kind: info.kind, group: info.group, name: name, errors: errors)
+      throw APIStatus.invalid(kind: info.kind, group: info.errorGroup, name: name, errors: errors)
     }
     if subresource == "resize" {
       let quality = QualityOfService.of(pod: new)
       if let before = old.at("status", "qosClass")?.stringValue, quality != before {
         let error = FieldError.invalid(
           "spec", .string(quality), "Pod QOS Class may not change as a result of resizing")
-        throw APIStatus.invalid(kind: info.kind, group: info.group, name: name, errors: [error])
+        throw APIStatus.invalid(
+          kind: info.kind, group: info.errorGroup, name: name, errors: [error])
       }
     }
     if subresource.isEmpty {
-      for warning in ObjectWarnings.of(new, info) { context.warnings.add(warning) }
+      for warning in ObjectWarnings.ofWrite(new, old: old, info) {
+        context.warnings.add(warning)
+      }
     }
     try await validateUpdate(new, old: old, info, subresource: subresource, context)
     return new
@@ -237,7 +240,7 @@ extension Registry {
       }
       let error = FieldError.invalid("metadata.\(key)", value, "field is immutable")
       throw APIStatus.invalid(
-        kind: info.kind, group: info.group, name: name, errors: [error, error])
+        kind: info.kind, group: info.errorGroup, name: name, errors: [error, error])
     }
   }
 
@@ -249,7 +252,7 @@ extension Registry {
     if !uid.isEmpty, uid != old.uid, isPatch {
       let error = FieldError.invalid("metadata.uid", .string(uid), "field is immutable")
       throw APIStatus.invalid(
-        kind: info.kind, group: info.group, name: name, errors: [error, error])
+        kind: info.kind, group: info.errorGroup, name: name, errors: [error, error])
     }
     if !uid.isEmpty, uid != old.uid {
       throw .conflict(

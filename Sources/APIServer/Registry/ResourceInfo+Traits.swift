@@ -6,6 +6,9 @@ extension ResourceInfo {
   var isNamespaces: Bool { group.isEmpty && resource == "namespaces" }
   var isServices: Bool { group.isEmpty && resource == "services" }
 
+  /// The group that refusals name. Events are one kind to upstream, whichever group serves them.
+  var errorGroup: String { group == "events.k8s.io" ? "" : group }
+
   /// Kinds whose dependents stay by default, as they did when these kinds were new.
   var orphansByDefault: Bool {
     gvr == .jobs || group.isEmpty && resource == "replicationcontrollers"

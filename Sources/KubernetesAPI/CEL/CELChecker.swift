@@ -2,6 +2,10 @@
 struct CELChecker {
   let source: String
   var variables: [String: CELType]
+  /// Whether `Object` and `JSONPatch`, and the types of an object's members, can be made.
+  var hasPatchTypes = false
+  /// Whether there is `cel.bind`.
+  var hasBindings = false
 
   private static let typeNames: [String: CELType] = [
     "bool": .type, "int": .type, "uint": .type, "double": .type, "string": .type, "bytes": .type,
@@ -43,6 +47,8 @@ struct CELChecker {
         values.append(type)
       }
       return .map(Self.common(keys), Self.common(values))
+    case .structure(let name, let fields, let position):
+      return try structure(name, fields, position)
     case .call(let name, let target, let arguments, let position):
       return try call(name, target, arguments, position)
     case .comprehension(let macro, let range, let names, let filter, let body, let position):
@@ -67,11 +73,41 @@ struct CELChecker {
       }
       return optional ? .optional(declaration.type) : declaration.type
     case .map(_, let value): return optional ? .optional(value) : value
+    case CELEnvironment.authorizer where field == "requestResource":
+      return CELEnvironment.resourceCheck
+    case .opaque(let name) where hasPatchTypes && CELPatchTypes.isType(name):
+      guard let declared = CELPatchTypes.field(field, of: name) else {
+        throw problem("undefined field '\(field)'", position)
+      }
+      return optional ? .optional(declared) : declared
     case .optional(let inner):
       let selected = try select(inner, field, optional: false, position)
       return .optional(selected)
     default: throw problem("type '\(type)' does not support field selection", position)
     }
+  }
+
+  private func structure(
+    _ name: String, _ fields: [(field: String, value: CELExpression, optional: Bool)],
+    _ position: CELExpression.Position
+  ) throws(CELProblem) -> CELType {
+    let type = CELType.opaque(name)
+    guard hasPatchTypes, CELPatchTypes.isType(name) else {
+      throw problem("undeclared reference to '\(name)' (in container '')", position)
+    }
+    for (field, value, isOptional) in fields {
+      guard let wanted = CELPatchTypes.field(field, of: name) else {
+        throw problem("undefined field '\(field)'", position)
+      }
+      var given = try check(value)
+      if isOptional, case .optional(let inner) = given { given = inner }
+      guard Self.isAssignable(given, wanted) else {
+        throw problem(
+          "expected type of field '\(field)' is '\(wanted)' but provided type is '\(given)'",
+          position)
+      }
+    }
+    return type
   }
 
   private func element(
@@ -136,7 +172,11 @@ struct CELChecker {
         if bindings[name] == nil || type != .dyn { bindings[name] = bindings[name] ?? type }
         return true
       }
-      if type == .dyn { return true }
+      if type == .dyn {
+        // Of two types the more general one is that of both.
+        bindings[name] = .dyn
+        return true
+      }
       if isAssignable(type, bound) {
         return true
       }
@@ -192,6 +232,12 @@ struct CELChecker {
       inner.variables[names[0]] = value
       let result = try inner.check(body)
       return macro == .optionalMap ? .optional(result) : result
+    case (.bind, _):
+      guard hasBindings else {
+        throw problem("undeclared reference to 'cel' (in container '')", position)
+      }
+      inner.variables[names[0]] = type
+      return try inner.check(body)
     case (.optionalMap, .dyn), (.optionalFlatMap, .dyn):
       inner.variables[names[0]] = .dyn
       _ = try inner.check(body)
@@ -231,7 +277,7 @@ struct CELChecker {
       return .list(keyType)
     case .map, .transformList: return .list(try inner.check(body))
     case .transformMap: return .map(keyType, try inner.check(body))
-    case .optionalMap, .optionalFlatMap:
+    case .optionalMap, .optionalFlatMap, .bind:
       throw problem("'\(macro.rawValue)' is of optional values only", position)
     }
   }

@@ -68,6 +68,9 @@ struct CELCost {
       return Estimate(
         cost: cost,
         value: CELDeclaration(type: .map(.dyn, .dyn), maximumSize: UInt64(entries.count)))
+    case .structure(_, let fields, _):
+      return Estimate(
+        cost: fields.reduce(40) { Self.sum($0, estimate($1.value).cost) }, value: Self.simple)
     case .comprehension(let macro, let range, let names, let filter, let body, _):
       return comprehension(macro, range, names, filter, body)
     case .call(let name, let target, let arguments, _):
@@ -86,6 +89,11 @@ struct CELCost {
   ) -> Estimate {
     let source = estimate(range)
     var inner = self
+    if macro == .bind {
+      inner.variables[names[0]] = source.value
+      let result = inner.estimate(body)
+      return Estimate(cost: Self.sum(source.cost, result.cost), value: result.value)
+    }
     let element = source.value.element.first ?? Self.simple
     var key = element
     if case .map = source.value.type { key = Self.text(CELDeclaration.maximumRequestBytes) }

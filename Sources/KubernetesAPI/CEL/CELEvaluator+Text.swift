@@ -58,6 +58,8 @@ extension CELEvaluator {
     case ("reverse", 0, 0):
       return .string(String(String.UnicodeScalarView(text.unicodeScalars.reversed())))
     case ("strings.quote", 0, 0): return .string(GoFormat.quoted(text))
+    case ("jsonpatch.escapeKey", 0, 0):
+      return .string(JSONPointer.escaped(text))
     case ("format", 0, 0):
       guard let list = arguments.first?.elements else { return nil }
       return .string(try Self.formatted(text, list))

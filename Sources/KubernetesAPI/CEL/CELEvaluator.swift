@@ -61,6 +61,17 @@ struct CELEvaluator {
         }
       }
       return .map(result)
+    case .structure(_, let fields, _):
+      var members: [CELKey: CELValue] = [:]
+      for (field, value, optional) in fields {
+        let content = try evaluate(value)
+        if optional, case .optional(let inner) = content {
+          if let inner { members[.string(field)] = inner }
+        } else {
+          members[.string(field)] = content
+        }
+      }
+      return .map(members)
     case .call(let name, let target, let arguments, _):
       return try call(name, target, arguments)
     case .comprehension(let macro, let range, let names, let filter, let body, _):
@@ -206,6 +217,10 @@ struct CELEvaluator {
       let result = try evaluate(body)
       return macro == .optionalMap ? .optional(result) : result
     }
+    if macro == .bind {
+      variables[names[0]] = value
+      return try evaluate(body)
+    }
     var items: [(CELValue, CELValue)] = []
     let isMap = value.keys != nil
     if let elements = value.elements {
@@ -256,7 +271,7 @@ struct CELEvaluator {
       case .map, .transformList: list.append(try evaluate(body))
       case .transformMap:
         if let name = CELKey(key) { map[name] = try evaluate(body) }
-      case .optionalMap, .optionalFlatMap: break
+      case .optionalMap, .optionalFlatMap, .bind: break
       }
     }
     if let failure { throw failure }

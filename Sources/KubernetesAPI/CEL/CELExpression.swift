@@ -9,6 +9,8 @@ indirect enum CELExpression: Sendable {
     case all, exists, existsOne, map, filter, transformList, transformMap
     case optionalMap = "optMap"
     case optionalFlatMap = "optFlatMap"
+    /// `cel.bind`: the range is the value that the name stands for.
+    case bind
   }
 
   case literal(CELValue)
@@ -19,6 +21,9 @@ indirect enum CELExpression: Sendable {
   case call(String, target: CELExpression?, [CELExpression], Position)
   case list([(element: CELExpression, optional: Bool)], Position)
   case map([(key: CELExpression, value: CELExpression, optional: Bool)], Position)
+  /// An object of a type that has a name, e.g. `Object.spec{replicas: 1}`.
+  case structure(
+    String, [(field: String, value: CELExpression, optional: Bool)], Position)
   /// A macro over the elements of a list or a map, each under one or two names.
   case comprehension(
     Macro, range: CELExpression, names: [String], filter: CELExpression?, body: CELExpression,
@@ -37,6 +42,8 @@ indirect enum CELExpression: Sendable {
       return elements.reduce([]) { $0.union($1.element.freeNames) }
     case .map(let entries, _):
       return entries.reduce([]) { $0.union($1.key.freeNames).union($1.value.freeNames) }
+    case .structure(_, let fields, _):
+      return fields.reduce([]) { $0.union($1.value.freeNames) }
     case .comprehension(_, let range, let names, let filter, let body, _):
       let inner = body.freeNames.union(filter?.freeNames ?? []).subtracting(names)
       return range.freeNames.union(inner)
@@ -52,6 +59,7 @@ struct CELProblem: Error, Sendable, CustomStringConvertible {
   var source: String
 
   var description: String {
+    if source.isEmpty { return "ERROR: <input>:1:0: \(message)" }
     let characters = Array(source)
     let before = characters[..<min(offset, characters.count)]
     let line = before.count { $0 == "\n" }

@@ -16,7 +16,7 @@ struct CELParser {
     var parser = CELParser(source)
     try parser.advance()
     let expression = try parser.expression()
-    guard parser.token == .end else { throw parser.unexpected() }
+    guard parser.token == .end else { throw parser.unexpected(" expecting <EOF>") }
     return expression
   }
 
@@ -24,7 +24,7 @@ struct CELParser {
     (token, offset) = try lexer.next()
   }
 
-  private func unexpected() -> CELProblem {
+  private func unexpected(_ expected: String = "") -> CELProblem {
     let found =
       switch token {
       case .end: "<EOF>"
@@ -36,7 +36,7 @@ struct CELParser {
       token == .end
         ? "Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', "
           + "'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}"
-        : "Syntax error: extraneous input '\(found)'", at: offset)
+        : "Syntax error: extraneous input '\(found)'\(expected)", at: offset)
   }
 
   private mutating func take(_ symbol: String) throws(CELProblem) -> Bool {
@@ -182,10 +182,40 @@ struct CELParser {
         let index = try expression()
         try expect("]")
         operand = .index(operand, index, optional: isOptional, position)
+      } else if token == .symbol("{"), let name = Self.qualifiedName(operand) {
+        try advance()
+        operand = .structure(name, try fields(), position)
       } else {
         return operand
       }
     }
+  }
+
+  /// The name that identifiers with dots between them make.
+  private static func qualifiedName(_ expression: CELExpression) -> String? {
+    switch expression {
+    case .identifier(let name, _): return name
+    case .select(let operand, let field, false, false, _):
+      return qualifiedName(operand).map { "\($0).\(field)" }
+    default: return nil
+    }
+  }
+
+  private mutating func fields() throws(CELProblem)
+    -> [(field: String, value: CELExpression, optional: Bool)]
+  {
+    var fields: [(field: String, value: CELExpression, optional: Bool)] = []
+    while !(try take("}")) {
+      let isOptional = try take("?")
+      guard case .identifier(let name) = token else { throw unexpected() }
+      try advance()
+      try expect(":")
+      fields.append((name, try expression(), isOptional))
+      if try take(",") { continue }
+      try expect("}")
+      break
+    }
+    return fields
   }
 
   private mutating func arguments(until end: String) throws(CELProblem) -> [CELExpression] {
@@ -304,6 +334,11 @@ struct CELParser {
       CELSignatures.all["\(space).\(function)"] != nil
     {
       return .call("\(space).\(function)", target: nil, arguments, position)
+    }
+    if case .identifier("cel", _) = target, function == "bind", arguments.count == 3 {
+      return .comprehension(
+        .bind, range: arguments[1], names: [try name(arguments[0])], filter: nil,
+        body: arguments[2], position)
     }
     switch (function, arguments.count) {
     case ("all", 2), ("exists", 2), ("filter", 2), ("map", 2), ("optMap", 2), ("optFlatMap", 2):

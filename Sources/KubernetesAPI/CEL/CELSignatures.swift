@@ -96,7 +96,20 @@ enum CELSignatures {
     optional<A>#orValue(A):A
     sets.contains(list<A>,list<A>):bool sets.equivalent(list<A>,list<A>):bool
     sets.intersects(list<A>,list<A>):bool
-    base64.encode(bytes):string base64.decode(string):bytes
+    base64.encode(bytes):string base64.decode(string):bytes jsonpatch.escapeKey(string):string
+    kubernetes.authorization.Authorizer#path(string):kubernetes.authorization.PathCheck
+    kubernetes.authorization.Authorizer#group(string):kubernetes.authorization.GroupCheck
+    kubernetes.authorization.Authorizer#serviceAccount(string,string):kubernetes.authorization.Authorizer
+    kubernetes.authorization.GroupCheck#resource(string):kubernetes.authorization.ResourceCheck
+    kubernetes.authorization.ResourceCheck#subresource(string):kubernetes.authorization.ResourceCheck
+    kubernetes.authorization.ResourceCheck#namespace(string):kubernetes.authorization.ResourceCheck
+    kubernetes.authorization.ResourceCheck#name(string):kubernetes.authorization.ResourceCheck
+    kubernetes.authorization.ResourceCheck#fieldSelector(string):kubernetes.authorization.ResourceCheck
+    kubernetes.authorization.ResourceCheck#labelSelector(string):kubernetes.authorization.ResourceCheck
+    kubernetes.authorization.ResourceCheck#check(string):kubernetes.authorization.Decision
+    kubernetes.authorization.PathCheck#check(string):kubernetes.authorization.Decision
+    kubernetes.authorization.Decision#allowed():bool kubernetes.authorization.Decision#reason():string
+    kubernetes.authorization.Decision#errored():bool kubernetes.authorization.Decision#error():string
     """
 
   static let all: [String: [Overload]] = {

@@ -6,7 +6,7 @@ import JSONDocument
 /// paths begin with `spec.validation` where all versions have the same schema.
 struct DefinitionChecker {
   var errors: [FieldError] = []
-  private let object: JSONValue
+  let object: JSONValue
   private let old: JSONValue?
   private let versions: [JSONValue]
 
@@ -47,16 +47,16 @@ struct DefinitionChecker {
     return found
   }
 
-  private mutating func add(_ error: FieldError) { errors.append(error) }
+  mutating func add(_ error: FieldError) { errors.append(error) }
 
-  private mutating func label(_ text: String, _ field: String, prefix: String = "") {
+  mutating func label(_ text: String, _ field: String, prefix: String = "") {
     let problems = NameRules.dns1035Label(text)
     if !problems.isEmpty {
       add(.invalid(field, .string(text), prefix + problems.joined(separator: ",")))
     }
   }
 
-  private func text(_ path: String...) -> String { object.at(path: path)?.stringValue ?? "" }
+  func text(_ path: String...) -> String { object.at(path: path)?.stringValue ?? "" }
 
   private mutating func check() {
     let group = text("spec", "group")
@@ -211,254 +211,7 @@ struct DefinitionChecker {
     }
   }
 
-  // MARK: Names
-
-  private mutating func checkNames() {
-    for name in ["plural", "singular", "kind", "listKind"] where text("spec", "names", name).isEmpty
-    {
-      add(.required("spec.names.\(name)"))
-    }
-    checkNames(object.at("spec", "names"), "spec.names")
-  }
-
-  private mutating func checkNames(_ names: JSONValue?, _ place: String) {
-    func text(_ name: String) -> String { names?[name]?.stringValue ?? "" }
-    for name in ["plural", "singular"] where !text(name).isEmpty {
-      label(text(name), "\(place).\(name)")
-    }
-    for name in ["kind", "listKind"] where !text(name).isEmpty {
-      let problems = NameRules.dns1035Label(text(name).lowercased())
-      if !problems.isEmpty {
-        add(
-          .invalid(
-            "\(place).\(name)", .string(text(name)),
-            "may have mixed case, but should otherwise match: "
-              + problems.joined(separator: ",")))
-      }
-    }
-    for (index, name) in (names?["shortNames"]?.arrayValue ?? []).enumerated() {
-      label(name.stringValue ?? "", "\(place).shortNames[\(index)]")
-    }
-    if !text("kind").isEmpty, text("kind") == text("listKind") {
-      add(
-        .invalid(
-          "\(place).listKind", .string(text("listKind")),
-          "kind and listKind may not be the same"))
-    }
-    for (index, name) in (names?["categories"]?.arrayValue ?? []).enumerated() {
-      label(name.stringValue ?? "", "\(place).categories[\(index)]")
-    }
-  }
-
-  // MARK: Subresources, columns and selectable fields
-
-  private mutating func simplePath(_ path: String, _ field: String) -> Bool {
-    guard path.hasPrefix(".") else {
-      add(.invalid(field, .string(path), "must be a simple json path starting with ."))
-      return false
-    }
-    return true
-  }
-
-  private mutating func checkSubresources(_ value: JSONValue?, _ place: String) {
-    guard let scale = value?["scale"], scale.objectValue != nil else { return }
-    for (name, root) in [("specReplicasPath", "spec"), ("statusReplicasPath", "status")] {
-      let field = "\(place).scale.\(name)"
-      let path = scale[name]?.stringValue ?? ""
-      if path.isEmpty {
-        add(.required(field))
-      } else if simplePath(path, field), !path.hasPrefix(".\(root).") {
-        add(.invalid(field, .string(path), "should be a json path under .\(root)"))
-      }
-    }
-    let path = scale["labelSelectorPath"]?.stringValue ?? ""
-    let field = "\(place).scale.labelSelectorPath"
-    if !path.isEmpty, simplePath(path, field), !path.hasPrefix(".spec."),
-      !path.hasPrefix(".status.")
-    {
-      add(
-        .invalid(field, .string(path), "should be a json path under either .spec or .status"))
-    }
-  }
-
-  private static let columnTypes = ["boolean", "date", "integer", "number", "string"]
-  private static let columnFormats = [
-    "byte", "date", "date-time", "double", "float", "int32", "int64", "password",
-  ]
-
-  private mutating func checkColumns(_ value: JSONValue?, _ place: String) {
-    for (index, column) in (value?.arrayValue ?? []).enumerated() {
-      let field = "\(place)[\(index)]"
-      func text(_ name: String) -> String { column[name]?.stringValue ?? "" }
-      if text("name").isEmpty { add(.required("\(field).name")) }
-      let types = "must be one of \(Self.columnTypes.joined(separator: ","))"
-      if text("type").isEmpty {
-        add(.required("\(field).type", types))
-      } else if !Self.columnTypes.contains(text("type")) {
-        add(.invalid("\(field).type", .string(text("type")), types))
-      }
-      if !text("format").isEmpty, !Self.columnFormats.contains(text("format")) {
-        add(
-          .invalid(
-            "\(field).format", .string(text("format")),
-            "must be one of \(Self.columnFormats.joined(separator: ","))"))
-      }
-      if text("jsonPath").isEmpty {
-        add(.required("\(field).JSONPath"))
-      } else {
-        _ = simplePath(text("jsonPath"), "\(field).JSONPath")
-      }
-    }
-  }
-
-  private mutating func checkSelectableFields(
-    _ value: JSONValue?, _ schema: JSONValue?, _ place: String
-  ) {
-    let fields = value?.arrayValue ?? []
-    guard !fields.isEmpty else { return }
-    guard let schema, schema.objectValue != nil else {
-      add(
-        .invalid(place, "", "selectableFields may only be set when validations.schema is included"))
-      return
-    }
-    let root = StructuralSchema(schema)
-    var seen: Set<String> = []
-    for (index, entry) in fields.enumerated() {
-      let path = entry["jsonPath"]?.stringValue ?? ""
-      let field = "\(place)[\(index)].jsonPath"
-      guard !path.isEmpty else {
-        add(.required(field))
-        continue
-      }
-      switch SchemaPath.resolve(path, in: root, allowsBrackets: false) {
-      case .failure(let problem):
-        add(.invalid(field, .string(path), "is an invalid path: \(problem.message)"))
-      case .success(let found):
-        if found.names.first == "metadata" {
-          add(.invalid(field, .string(path), "must not point to fields in metadata"))
-        }
-        if !["string", "boolean", "integer"].contains(found.schema.type) {
-          add(
-            .invalid(
-              field, .string(path),
-              "must point to a field of type string, boolean or integer. Enum string fields and "
-                + "strings with formats are allowed."))
-        }
-        if !seen.insert(found.names.joined(separator: ".")).inserted {
-          add(.duplicate(field, .string(path)))
-        }
-      }
-    }
-    // KEP-4358's bound.
-    if seen.count > 8 {
-      add(StructuralSchema.tooMany(place, seen.count, 8))
-    }
-  }
-
-  // MARK: Conversion, status and what may not change
-
-  private mutating func checkConversion() {
-    guard let conversion = object.at("spec", "conversion"), conversion.objectValue != nil else {
-      return
-    }
-    let place = "spec.conversion"
-    let strategy = conversion["strategy"]?.stringValue ?? ""
-    let webhook = conversion["webhook"]
-    let client = webhook?["clientConfig"]
-    let reviews = (webhook?["conversionReviewVersions"]?.arrayValue ?? []).compactMap(\.stringValue)
-    if strategy.isEmpty {
-      add(.required("\(place).strategy"))
-    } else if strategy != "None", strategy != "Webhook" {
-      add(.notSupported("\(place).strategy", .string(strategy), ["None", "Webhook"]))
-    }
-    guard strategy == "Webhook" else {
-      if client != nil {
-        add(
-          .forbidden(
-            "\(place).webhookClientConfig",
-            "should not be set when strategy is not set to Webhook"))
-      }
-      if !reviews.isEmpty {
-        add(
-          .forbidden(
-            "\(place).conversionReviewVersions",
-            "should not be set when strategy is not set to Webhook"))
-      }
-      return
-    }
-    if let client, client.objectValue != nil {
-      checkClient(client, "\(place).webhookClientConfig")
-    } else {
-      add(
-        .required("\(place).webhookClientConfig", "required when strategy is set to Webhook"))
-    }
-    let field = "\(place).conversionReviewVersions"
-    if reviews.isEmpty {
-      add(.required(field))
-      return
-    }
-    var seen: Set<String> = []
-    for (index, version) in reviews.enumerated() {
-      if !seen.insert(version).inserted {
-        add(.invalid("\(field)[\(index)]", .string(version), "duplicate version"))
-        continue
-      }
-      label(version, "\(field)[\(index)]")
-    }
-    if seen.isDisjoint(with: ["v1", "v1beta1"]) {
-      add(
-        .invalid(
-          field, .array(reviews.map { .string($0) }), "must include at least one of v1, v1beta1"))
-    }
-  }
-
-  private mutating func checkClient(_ client: JSONValue, _ place: String) {
-    let url = client["url"]?.stringValue
-    let service = client["service"]?.objectValue != nil ? client["service"] : nil
-    guard (url == nil) != (service == nil) else {
-      add(.required(place, "exactly one of url or service is required"))
-      return
-    }
-    if let url {
-      let field = "\(place).url"
-      guard let address = WebAddress(parsing: url) else {
-        add(.required(field, "url must be a valid URL: invalid URI for request"))
-        return
-      }
-      if address.scheme != "https" {
-        add(
-          .invalid(
-            field, .string(address.scheme), "'https' is the only allowed URL scheme"))
-      }
-      if address.host.isEmpty {
-        add(.invalid(field, .string(address.host), "host must be specified"))
-      }
-      if !address.fragment.isEmpty {
-        add(
-          .invalid(
-            field, .string(address.fragment), "fragments are not permitted in the URL"))
-      }
-      if !address.query.isEmpty {
-        add(
-          .invalid(
-            field, .string(address.query), "query parameters not permitted in the URL"))
-      }
-      return
-    }
-    for name in ["name", "namespace"] where (service?[name]?.stringValue ?? "").isEmpty {
-      add(.required("\(place).service.\(name)", "service \(name) is required"))
-    }
-    if let port = service?["port"]?.intValue, !(1...65535).contains(port) {
-      add(
-        .invalid(
-          "\(place).service.port", .int(port),
-          "port is not valid: must be between 1 and 65535, inclusive"))
-    }
-    if let path = service?["path"]?.stringValue, !path.hasPrefix("/") {
-      add(
-        .invalid("\(place).service.path", .string(path), "must start with a '/'"))
-    }
-  }
+  // MARK: Status and what may not change
 
   private mutating func checkUpdate(_ old: JSONValue) {
     func immutable(_ path: String...) {
@@ -527,46 +280,5 @@ struct DefinitionChecker {
       } ?? false
     var checker = SchemaChecker(skipsCost: isUnchanged)
     errors += checker.check(schema, "\(place).openAPIV3Schema", hasStatus: hasStatus)
-  }
-}
-
-/// Groups that belong to the Kubernetes community, whose definitions need its approval.
-enum ProtectedGroup {
-  static let annotation = "api-approved.kubernetes.io"
-
-  enum Approval: Equatable {
-    case missing
-    case invalid(String)
-    case bypassed(String)
-    case approved(String)
-
-    var reason: String {
-      switch self {
-      case .missing:
-        "protected groups must have approval annotation \"\(ProtectedGroup.annotation)\", see "
-          + "https://github.com/kubernetes/enhancements/pull/1111"
-      case .invalid:
-        "protected groups must have approval annotation \"\(ProtectedGroup.annotation)\" with "
-          + "either a URL or a reason starting with \"unapproved\", see "
-          + "https://github.com/kubernetes/enhancements/pull/1111"
-      case .bypassed(let text): "not approved: \(GoFormat.quoted(text))"
-      case .approved(let text): "approved in \(text)"
-      }
-    }
-  }
-
-  static func isProtected(_ group: String) -> Bool {
-    group == "k8s.io" || group.hasSuffix(".k8s.io") || group == "kubernetes.io"
-      || group.hasSuffix(".kubernetes.io")
-  }
-
-  static func approval(of object: JSONValue) -> Approval {
-    guard let text = object.at("metadata", "annotations", annotation)?.stringValue, !text.isEmpty
-    else { return .missing }
-    if text.hasPrefix("unapproved") { return .bypassed(text) }
-    if let address = WebAddress(parsing: text), !address.scheme.isEmpty, !address.host.isEmpty {
-      return .approved(text)
-    }
-    return .invalid(text)
   }
 }

@@ -52,11 +52,12 @@ struct Emission: Sendable {
         let root =
           !type.kinds.isEmpty
           && (field.name == "spec" || field.name == "status" || field.name == "metadata")
-        let written = field.required || root || writtenObjects.contains(key)
+        let written =
+          (field.required && !pointerObjects.contains(key)) || root || writtenObjects.contains(key)
         return Field(dropsZero: false, fill: written ? .object(id) : nil)
       }
     default:
-      if let value = field.defaultValue {
+      if let value = field.defaultValue, !(value == 0 && plainIntegers.contains(key)) {
         // References by name may lack the name, and then it isn't written.
         if !field.required, field.name == "name", value == "" { return Field(dropsZero: true) }
         return Field(dropsZero: false, fill: .value(value))
@@ -132,6 +133,9 @@ struct Emission: Sendable {
     "AllocationResult.devices", "LimitedPriorityLevelConfiguration.limitResponse",
   ]
 
+  /// Objects that are pointers though they are required: nothing where nothing was given.
+  private static let pointerObjects: Set<String> = ["IPAddressSpec.parentRef"]
+
   /// Strings that are pointers: an empty one says something else than none.
   private static let pointerStrings: Set<String> = [
     "*.storageClassName", "*.volumeAttributesClassName", "*.ingressClassName",
@@ -173,6 +177,6 @@ struct Emission: Sendable {
     "fullyLabeledReplicas", "numberAvailable", "numberUnavailable", "updatedNumberScheduled",
     "count", "deprecatedCount", "AWSElasticBlockStoreVolumeSource.partition",
     "GCEPersistentDiskVolumeSource.partition", "signal", "active", "succeeded", "failed",
-    "ServiceBackendPort.number", "sizeBytes",
+    "ServiceBackendPort.number", "sizeBytes", "ReplicationControllerSpec.minReadySeconds",
   ]
 }

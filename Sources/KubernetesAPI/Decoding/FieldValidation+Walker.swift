@@ -144,7 +144,8 @@ extension FieldValidation {
         var text: String
         switch value {
         case .string(let string): text = string
-        case .int, .double: text = value.text
+        case .double(let number): text = Quantity.text(of: number) ?? value.text
+        case .int: text = value.text
         case .object(let object) where object.isEmpty: text = "0"
         default: text = value.text
         }

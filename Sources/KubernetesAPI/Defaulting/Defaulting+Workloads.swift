@@ -89,9 +89,14 @@ extension Defaulting {
         ])
       spec.edit("behavior", scalingBehavior)
     },
-    "autoscaling.v1.HorizontalPodAutoscalerSpec": { spec in
-      spec.setDefault("minReplicas", 1)
-      spec.setDefault("targetCPUUtilizationPercentage", 80)
+    "autoscaling.v1.HorizontalPodAutoscaler": { autoscaler in
+      // Other metrics than that of the CPU are in an annotation.
+      let annotations = autoscaler["metadata"]?["annotations"]
+      let hasMetrics = annotations?["autoscaling.alpha.kubernetes.io/metrics"] != nil
+      autoscaler.edit("spec") { spec in
+        spec.setDefault("minReplicas", 1)
+        if !hasMetrics { spec.setDefault("targetCPUUtilizationPercentage", 80) }
+      }
     },
     "core.v1.Namespace": { namespace in
       let name = namespace["metadata"]?["name"]?.stringValue ?? ""

@@ -82,6 +82,9 @@ extension Validation.Checker {
     oneOf(
       container.at("securityContext", "procMount"), "\(field).securityContext.procMount",
       ["Default", "Unmasked"])
+    containerSecurity(container["securityContext"], "\(field).securityContext", spec: spec)
+    resizePolicy(container["resizePolicy"], "\(field).resizePolicy", spec: spec)
+    claims(of: container["resources"], "\(field).resources.claims", spec: spec)
   }
 
   private mutating func ports(
@@ -240,6 +243,9 @@ extension Validation.Checker {
       } else if !paths.insert(path).inserted {
         add(.invalid("\(place).mountPath", .string(path), "must be unique"))
       }
+      if let expression = mount["subPathExpr"]?.stringValue {
+        localPath(expression, "\(place).subPathExpr")
+      }
       if let sub = mount["subPath"]?.stringValue, !sub.isEmpty {
         if sub.hasPrefix("/") {
           add(.invalid("\(place).subPath", .string(sub), "must be a relative path"))
@@ -247,7 +253,7 @@ extension Validation.Checker {
         if sub.split(separator: "/").contains("..") {
           add(.invalid("\(place).subPath", .string(sub), "must not contain '..'"))
         }
-        if let expression = mount["subPathExpr"] {
+        if let expression = mount["subPathExpr"], expression != "" {
           add(
             .invalid(
               "\(place).subPathExpr", expression, "subPathExpr and subPath are mutually exclusive"))
@@ -377,6 +383,14 @@ extension Validation.Checker {
     ] {
       notNegative(probe[key], "\(field).\(key)")
     }
+    if let grace = probe["terminationGracePeriodSeconds"] {
+      let place = "\(field).terminationGracePeriodSeconds"
+      if name == "readinessProbe" {
+        add(.invalid(place, grace, "must not be set for readinessProbes"))
+      } else if (grace.intValue ?? 0) <= 0 {
+        add(.invalid(place, grace, "must be greater than 0"))
+      }
+    }
     if name != "readinessProbe", let threshold = probe["successThreshold"]?.intValue,
       threshold != 1
     {
@@ -397,6 +411,18 @@ extension Validation.Checker {
       if kind == "httpGet" {
         _ = required(action["path"], "\(field).httpGet.path")
         oneOf(action["scheme"], "\(field).httpGet.scheme", ["HTTP", "HTTPS"])
+        for header in action["httpHeaders"]?.arrayValue ?? [] {
+          let name = header["name"]?.stringValue ?? ""
+          let isName = name.utf8.allSatisfy {
+            NameRules.isAlphanumeric($0) || $0 == UInt8(ascii: "-")
+          }
+          guard name.isEmpty || !isName else { continue }
+          add(
+            .invalid(
+              "\(field).httpGet.httpHeaders", .string(name),
+              "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. "
+                + "'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')"))
+        }
       }
     }
     if let action = handler["grpc"] { port(action["port"], "\(field).grpc.port") }

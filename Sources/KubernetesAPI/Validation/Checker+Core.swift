@@ -108,6 +108,15 @@ extension Validation.Checker {
   }
 
   mutating func node() {
+    for list in ["capacity", "allocatable"] {
+      for (name, amount) in object.at("status", list)?.objectValue ?? [:] {
+        let quantity = amount.stringValue.flatMap(Quantity.init(parsing:))
+        if quantity?.isNegative == true {
+          add(
+            .invalid("status.\(list)[\(name)]", amount, "must be greater than or equal to 0"))
+        }
+      }
+    }
     var families: Set<Bool> = []
     let ranges = value("spec.podCIDRs")?.arrayValue ?? []
     for (index, range) in ranges.enumerated() {
@@ -162,35 +171,5 @@ extension Validation.Checker {
           "spec.leaseDurationSeconds", .int(seconds), "must be greater than 0"))
     }
     notNegative(value("spec.leaseTransitions"), "spec.leaseTransitions")
-  }
-
-  mutating func event() {
-    if let reference = object["involvedObject"], object["eventTime"]?.stringValue == nil {
-      let wanted = reference["namespace"]?.stringValue ?? ""
-      let namespace = value("metadata.namespace")?.stringValue ?? ""
-      let matches =
-        wanted.isEmpty
-        ? namespace == "default" || namespace == "kube-system" : wanted == namespace
-      if !matches {
-        add(
-          .invalid(
-            "involvedObject.namespace", .string(wanted), "does not match event.namespace"))
-      }
-    }
-    guard resource.group == "events.k8s.io", isCreate else { return }
-    required(object["eventTime"], "eventTime")
-    required(object["reportingController"], "reportingController")
-    if let controller = object["reportingController"]?.stringValue {
-      add(NameRules.qualifiedName(controller), "reportingController", .string(controller))
-    }
-    for key in ["reportingInstance", "action", "reason"] { required(object[key], key) }
-    if let type = object["type"]?.stringValue, type != "Normal", type != "Warning" {
-      add(.invalid("type", "", "has invalid value: \(type)"))
-    } else if object["type"] == nil {
-      add(.invalid("type", "", "has invalid value: "))
-    }
-    if let series = object["series"], (series["count"]?.intValue ?? 0) < 2 {
-      add(.invalid("series.count", "", "should be at least 2"))
-    }
   }
 }

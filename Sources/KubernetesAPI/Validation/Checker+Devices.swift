@@ -1,12 +1,16 @@
 import JSONDocument
 
-/// Dynamic resource allocation. Expressions are not compiled here.
+/// Dynamic resource allocation.
 extension Validation.Checker {
   private static let maximumSelectors = 32
 
   mutating func deviceClass() {
     deviceSelectors(value("spec.selectors"), "spec.selectors")
-    for (index, entry) in (value("spec.config")?.arrayValue ?? []).enumerated() {
+    let configurations = value("spec.config")?.arrayValue ?? []
+    if configurations.count > 32 {
+      add(.tooMany("spec.config", configurations.count, maximum: 32))
+    }
+    for (index, entry) in configurations.enumerated() {
       deviceConfiguration(entry, "spec.config[\(index)]")
     }
   }
@@ -16,8 +20,13 @@ extension Validation.Checker {
     if selectors.count > Self.maximumSelectors {
       add(.tooMany(field, selectors.count, maximum: Self.maximumSelectors))
     }
-    for (index, entry) in selectors.enumerated() where entry["cel"] == nil {
-      add(.required("\(field)[\(index)].cel"))
+    for (index, entry) in selectors.enumerated() {
+      if let selector = entry["cel"] {
+        deviceSelector(
+          selector["expression"]?.stringValue ?? "", "\(field)[\(index)].cel.expression")
+      } else {
+        add(.required("\(field)[\(index)].cel"))
+      }
     }
   }
 
@@ -237,7 +246,7 @@ extension Validation.Checker {
       add(.required("spec", detail))
     } else if given.count > 1 {
       let list = given.map { "`\($0)`" }.joined(separator: ", ")
-      add(.invalid("spec", .string("{\(list)}"), detail))
+      add(.invalid("spec", .string("{\(list)}"), "\(detail), but multiple fields are set"))
     }
     if let node = spec?["nodeName"]?.stringValue {
       add(NameRules.dns1123Subdomain(node), "spec.nodeName", .string(node))

@@ -35,6 +35,30 @@ extension Validation.Checker {
     for (index, rule) in (spec?["rules"]?.arrayValue ?? []).enumerated() {
       flowRule(rule, "spec.rules[\(index)]")
     }
+    mandatorySpec(name)
+  }
+
+  /// The objects that every cluster has stay as they are, but for what the exempt level lends.
+  private mutating func mandatorySpec(_ name: String) {
+    guard
+      let mandatory = FlowControlObjects.mandatory.first(where: {
+        $0["kind"]?.stringValue == resource.kind && $0.at("metadata", "name")?.stringValue == name
+      })
+    else { return }
+    var now = object["spec"] ?? .null
+    var fixed = mandatory["spec"] ?? .null
+    var exception = ""
+    if resource.kind == "PriorityLevelConfiguration", name == "exempt" {
+      now["exempt"] = nil
+      fixed["exempt"] = nil
+      exception = " except the 'spec.exempt' field"
+    }
+    if now != fixed {
+      add(
+        .invalid(
+          "spec", object["spec"],
+          "spec of '\(name)'\(exception) must equal the fixed value"))
+    }
   }
 
   private mutating func flowRule(_ rule: JSONValue, _ field: String) {
@@ -181,6 +205,7 @@ extension Validation.Checker {
   mutating func priorityLevel() {
     let spec = object["spec"]
     let name = value("metadata.name")?.stringValue ?? ""
+    mandatorySpec(name)
     let type = spec?["type"]?.stringValue ?? ""
     if (name == "exempt") != (type == "Exempt") {
       add(

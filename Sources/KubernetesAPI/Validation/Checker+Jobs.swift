@@ -12,6 +12,7 @@ extension Validation.Checker {
           "`selector` does not match template `labels`"))
     } else {
       selector(value("spec.selector"), "spec.selector")
+      generatedSelector()
       let labels = value("spec.template.metadata.labels")
       if !LabelSelector(object: value("spec.selector")).matches(labels?.objectValue) {
         add(
@@ -21,6 +22,34 @@ extension Validation.Checker {
       }
     }
     jobSpec("spec", object["spec"])
+  }
+
+  /// A Job that does not bring its own selector has the generated one, and its pods the labels.
+  private mutating func generatedSelector() {
+    guard value("spec.manualSelector") != true else { return }
+    let uid = value("metadata.uid")?.stringValue ?? ""
+    guard required(.string(uid), "metadata.uid") else { return }
+    let labels = value("spec.template.metadata.labels")
+    let name = value("metadata.name")?.stringValue ?? ""
+    for (key, text) in [
+      ("batch.kubernetes.io/controller-uid", uid), ("batch.kubernetes.io/job-name", name),
+      ("controller-uid", uid), ("job-name", name),
+    ] {
+      let field = "spec.template.metadata.labels"
+      if let label = labels?[key]?.stringValue {
+        if label != text { add(.invalid("\(field)[\(key)]", .string(label), "must be '\(text)'")) }
+      } else {
+        add(.required("\(field)[\(key)]", "must be '\(text)'"))
+      }
+    }
+    let expected: JSONValue = [
+      "matchLabels": ["batch.kubernetes.io/controller-uid": .string(uid)]
+    ]
+    // Jobs of older servers are found by the label without a prefix.
+    let legacy: JSONValue = ["matchLabels": ["controller-uid": .string(uid)]]
+    if let selector = value("spec.selector"), selector != expected, selector != legacy {
+      add(.invalid("spec.selector", selector, "`selector` not auto-generated"))
+    }
   }
 
   mutating func cronJob() {

@@ -48,10 +48,10 @@ extension Validation.Checker {
     let metadata = object["metadata"]
     let name = metadata?["name"]?.stringValue ?? ""
     let generateName = metadata?["generateName"]?.stringValue ?? ""
-    if !generateName.isEmpty, name.isEmpty {
-      // What is appended may end a name that can't end as it stands.
-      let stem = generateName.hasSuffix("-") ? String(generateName.dropLast()) + "a" : generateName
-      add(nameProblems(stem), "metadata.generateName", .string(generateName))
+    if !generateName.isEmpty {
+      // What it is made of shows in the name; only what is cut off to make the name does not.
+      let problems = nameProblems(generateName).filter { $0.hasPrefix("must be no more than") }
+      add(problems, "metadata.generateName", .string(generateName))
     }
     if name.isEmpty {
       add(.required("metadata.name", "name or generateName is required"))

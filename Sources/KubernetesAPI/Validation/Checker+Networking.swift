@@ -63,7 +63,7 @@ extension Validation.Checker {
   private mutating func ingressPath(_ path: JSONValue, _ field: String) {
     let text = path["path"]?.stringValue ?? ""
     switch path["pathType"]?.stringValue {
-    case nil: add(.required("\(field).pathType", "pathType must be specified"))
+    case nil, "": add(.required("\(field).pathType", "pathType must be specified"))
     case "Exact", "Prefix":
       if !text.hasPrefix("/") {
         add(.invalid("\(field).path", .string(text), "must be an absolute path"))

@@ -12,6 +12,12 @@ extension Validation.Checker {
     labels(template?.at("metadata", "labels"), "\(field).labels")
     annotations(template?.at("metadata", "annotations"), "\(field).annotations")
     podSpec(template?["spec"], "\(field).spec")
+    if !(template?.at("spec", "ephemeralContainers")?.arrayValue ?? []).isEmpty {
+      add(
+        .forbidden(
+          "\(field).spec.ephemeralContainers",
+          "ephemeral containers not allowed in pod template"))
+    }
   }
 
   private mutating func podSpec(_ spec: JSONValue?, _ field: String) {
@@ -25,6 +31,29 @@ extension Validation.Checker {
     if spec["dnsPolicy"] == "None", spec["dnsConfig"] == nil {
       add(.required("\(field).dnsConfig", "must provide `dnsConfig` when `dnsPolicy` is None"))
     }
+    if spec["dnsPolicy"] == "None", let servers = spec["dnsConfig"],
+      (servers["nameservers"]?.arrayValue ?? []).isEmpty
+    {
+      add(
+        .required(
+          "\(field).dnsConfig.nameservers",
+          "must provide at least one DNS nameserver when `dnsPolicy` is None"))
+    }
+    for key in ["priorityClassName", "runtimeClassName"] {
+      if let name = spec[key]?.stringValue, !name.isEmpty {
+        add(NameRules.dns1123Subdomain(name), "\(field).\(key)", .string(name))
+      }
+    }
+    oneOf(
+      spec["preemptionPolicy"], "\(field).preemptionPolicy", ["PreemptLowerPriority", "Never"])
+    if let system = spec["os"] {
+      let name = system["name"]?.stringValue ?? ""
+      if required(.string(name), "\(field).os.name", "cannot be empty") {
+        oneOf(.string(name), "\(field).os.name", ["linux", "windows"])
+      }
+      operatingSystem(name, spec, field)
+    }
+    podClaims(spec["resourceClaims"], "\(field).resourceClaims")
     labels(spec["nodeSelector"], "\(field).nodeSelector")
     if let account = spec["serviceAccountName"]?.stringValue {
       add(
@@ -57,6 +86,7 @@ extension Validation.Checker {
     }
     tolerations(spec["tolerations"], "\(field).tolerations")
     podSecurityContext(spec["securityContext"], "\(field).securityContext")
+    hostNamespaces(spec, field)
     affinity(spec["affinity"], "\(field).affinity")
     for (index, gate) in (spec["readinessGates"]?.arrayValue ?? []).enumerated() {
       let type = gate["conditionType"]?.stringValue ?? ""
@@ -217,8 +247,8 @@ extension Validation.Checker {
       context?["supplementalGroupsPolicy"], "\(field).supplementalGroupsPolicy",
       ["Merge", "Strict"])
     oneOf(
-      context?.at("seccompProfile", "type"), "\(field).seccompProfile.type",
-      ["Localhost", "RuntimeDefault", "Unconfined"])
+      context?["seLinuxChangePolicy"], "\(field).seLinuxChangePolicy", ["MountOption", "Recursive"])
+    profiles(of: context, field)
   }
 
   private static func isSysctl(_ name: String) -> Bool {
@@ -230,47 +260,12 @@ extension Validation.Checker {
       }
   }
 
-  private mutating func affinity(_ affinity: JSONValue?, _ field: String) {
-    let required = "requiredDuringSchedulingIgnoredDuringExecution"
-    guard let node = affinity?.at("nodeAffinity", required) else { return }
-    let place = "\(field).nodeAffinity.\(required).nodeSelectorTerms"
-    let terms = node["nodeSelectorTerms"]?.arrayValue ?? []
-    if terms.isEmpty {
-      add(.required(place, "must have at least one node selector term"))
-    }
-    for (index, term) in terms.enumerated() {
-      for (position, rule) in (term["matchExpressions"]?.arrayValue ?? []).enumerated() {
-        nodeRequirement(rule, "\(place)[\(index)].matchExpressions[\(position)]")
-      }
-    }
-  }
-
-  private mutating func nodeRequirement(_ rule: JSONValue, _ field: String) {
-    let values = rule["values"]?.arrayValue ?? []
-    switch rule["operator"]?.stringValue {
-    case "In", "NotIn":
-      if values.isEmpty {
-        add(
-          .required("\(field).values", "must be specified when `operator` is 'In' or 'NotIn'"))
-      }
-    case "Exists", "DoesNotExist":
-      if !values.isEmpty {
-        add(
-          .forbidden(
-            "\(field).values",
-            "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
-      }
-    case "Gt", "Lt":
-      if values.count != 1 {
-        add(
-          .required(
-            "\(field).values", "must be specified single value when `operator` is 'Lt' or 'Gt'"))
-      }
-    default:
-      add(.invalid("\(field).operator", rule["operator"] ?? "", "not a valid selector operator"))
-    }
-    let key = rule["key"]?.stringValue ?? ""
-    add(NameRules.labelKey(key), "\(field).key", .string(key))
+  /// A pod's own label, which was written into the selector when the pod was made.
+  private func isOwnLabel(_ rule: JSONValue) -> Bool {
+    guard resource.kind == "Pod", rule["operator"] == "In", let key = rule["key"]?.stringValue,
+      let label = object.at("metadata", "labels", key)
+    else { return false }
+    return rule["values"] == .array([label])
   }
 
   private mutating func topologySpread(_ value: JSONValue?, _ field: String) {
@@ -314,7 +309,7 @@ extension Validation.Checker {
       } else {
         let selected = Set(
           (constraint.at("labelSelector", "matchExpressions")?.arrayValue ?? [])
-            .compactMap { $0["key"]?.stringValue }
+            .filter { !isOwnLabel($0) }.compactMap { $0["key"]?.stringValue }
             + (constraint.at("labelSelector", "matchLabels")?.objectValue.map { Array($0.keys) }
               ?? []))
         for (position, key) in keys.enumerated() {

@@ -44,7 +44,10 @@ extension Validation.Checker {
           "at least one clusterRoleSelector required if aggregationRule is non-nil"))
     }
     for (index, entry) in selectors.enumerated() {
-      selector(entry, "aggregationRule.clusterRoleSelectors[\(index)]")
+      let field = "aggregationRule.clusterRoleSelectors[\(index)]"
+      let before = errors.count
+      selector(entry, field)
+      if errors.count > before { add(.invalid(field, nil, "invalid label selector.")) }
     }
   }
 

@@ -27,7 +27,8 @@ extension Validation.Checker {
         let host = name.hasSuffix(".") ? String(name.dropLast()) : name
         add(NameRules.dns1123Subdomain(host), "spec.externalName", .string(name))
       }
-      for key in ["clusterIP", "clusterIPs"] where spec?[key] != nil {
+      for key in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"]
+      where spec?[key] != nil {
         add(.forbidden("spec.\(key)", "may not be set for ExternalName services"))
       }
     }
@@ -219,6 +220,13 @@ extension Validation.Checker {
           let place = "\(field).\(list)[\(position)].ip"
           address(entry["ip"], place)
           notSpecial(entry["ip"], place)
+          let owner = "\(field).\(list)[\(position)]"
+          if let host = entry["hostname"]?.stringValue, !host.isEmpty {
+            add(NameRules.dns1123Label(host), "\(owner).hostname", .string(host))
+          }
+          if let node = entry["nodeName"]?.stringValue {
+            add(NameRules.dns1123Subdomain(node), "\(owner).nodeName", .string(node))
+          }
         }
       }
       let ports = subset["ports"]?.arrayValue ?? []
@@ -260,6 +268,7 @@ extension Validation.Checker {
       if let host = endpoint["hostname"]?.stringValue {
         add(NameRules.dns1123Label(host), "\(field).hostname", .string(host))
       }
+      endpointHints(endpoint["hints"], "\(field).hints")
     }
     var names: Set<String> = []
     let ports = object["ports"]?.arrayValue ?? []
@@ -271,6 +280,33 @@ extension Validation.Checker {
       }
       if !names.insert(name).inserted { add(.duplicate("ports[\(index)].name", .string(name))) }
       oneOf(port["protocol"], "ports[\(index)].protocol", ["SCTP", "TCP", "UDP"])
+      if let application = port["appProtocol"]?.stringValue {
+        add(
+          NameRules.qualifiedName(application), "ports[\(index)].appProtocol",
+          .string(application))
+      }
+    }
+  }
+
+  /// How many zones or nodes an endpoint may be meant for.
+  private static let maximumHints = 8
+
+  private mutating func endpointHints(_ hints: JSONValue?, _ field: String) {
+    for list in ["forZones", "forNodes"] {
+      let entries = hints?[list]?.arrayValue ?? []
+      guard entries.count <= Self.maximumHints else {
+        add(.tooMany("\(field).\(list)", entries.count, maximum: Self.maximumHints))
+        continue
+      }
+      var names: Set<String> = []
+      for (index, entry) in entries.enumerated() {
+        let name = entry["name"]?.stringValue ?? ""
+        let place = "\(field).\(list)[\(index)].name"
+        if !names.insert(name).inserted { add(.duplicate(place, .string(name))) }
+        add(
+          list == "forZones" ? NameRules.labelValue(name) : NameRules.dns1123Subdomain(name),
+          place, .string(name))
+      }
     }
   }
 

@@ -177,12 +177,11 @@ extension Validation.Checker {
     let name = object["storageClassName"]?.stringValue ?? ""
     add(NameRules.dns1123Subdomain(name), "storageClassName", .string(name))
     selector(object["nodeTopology"], "nodeTopology")
-    for key in ["capacity", "maximumVolumeSize"] {
-      if let amount = object[key],
-        amount.stringValue.flatMap(Quantity.init(parsing:))?.isNegative == true
-      {
-        add(.invalid(key, amount, "must be greater than or equal to 0"))
-      }
+    // Upstream does not look at the maximum.
+    if let amount = object["capacity"],
+      amount.stringValue.flatMap(Quantity.init(parsing:))?.isNegative == true
+    {
+      add(.invalid("capacity", amount, "must be greater than or equal to 0"))
     }
   }
 

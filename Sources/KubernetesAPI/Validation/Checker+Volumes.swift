@@ -30,7 +30,7 @@ extension Validation.Checker {
       "nfs", "iscsi", "glusterfs", "persistentVolumeClaim", "rbd", "cinder", "cephfs",
       "flocker", "downwardAPI", "fc", "azureFile", "configMap", "vsphereVolume", "quobyte",
       "azureDisk", "portworxVolume", "scaleIO", "storageos", "projected", "csi", "ephemeral",
-      "image",
+      "image", "flexVolume",
     ]
     let sources = order.filter { volume[$0] != nil }
     for extra in sources.dropFirst() {
@@ -43,18 +43,22 @@ extension Validation.Checker {
     let place = "\(field).\(kind)"
     switch kind {
     case "hostPath": hostPath(source, place)
-    case "secret": _ = required(source["secretName"], "\(place).secretName")
-    case "configMap": _ = required(source["name"], "\(place).name")
-    case "nfs":
-      _ = required(source["server"], "\(place).server")
-      if required(source["path"], "\(place).path"),
-        source["path"]?.stringValue?.hasPrefix("/") == false
-      {
-        add(.invalid("\(place).path", source["path"], "must be an absolute path"))
-      }
+    case "secret":
+      _ = required(source["secretName"], "\(place).secretName")
+      files(source, place)
+    case "configMap":
+      _ = required(source["name"], "\(place).name")
+      files(source, place)
+    case "nfs": networkShare(source, place)
     case "persistentVolumeClaim": _ = required(source["claimName"], "\(place).claimName")
-    case "csi": _ = required(source["driver"], "\(place).driver")
-    case "image": _ = required(source["reference"], "\(place).reference")
+    case "csi":
+      driverName(source["driver"]?.stringValue ?? "", "\(place).driver")
+      if let secret = source["nodePublishSecretRef"] {
+        required(secret["name"], "\(place).nodePublishSecretRef.name")
+      }
+    case "image":
+      _ = required(source["reference"], "\(place).reference")
+      oneOf(source["pullPolicy"], "\(place).pullPolicy", ["Always", "IfNotPresent", "Never"])
     case "emptyDir":
       let limit = source["sizeLimit"]?.stringValue.flatMap(Quantity.init(parsing:))
       if limit?.isNegative == true {
@@ -73,13 +77,15 @@ extension Validation.Checker {
       }
       claimSpec(template["spec"], "\(place).volumeClaimTemplate.spec")
     case "downwardAPI":
+      mode(source["defaultMode"], "\(place).defaultMode")
       for item in source["items"]?.arrayValue ?? [] { downwardFile(item, place) }
     case "projected":
+      mode(source["defaultMode"], "\(place).defaultMode")
       projectedPaths(source, place)
       for (index, entry) in (source["sources"]?.arrayValue ?? []).enumerated() {
         projection(entry, "\(place).sources[\(index)]", spec: spec)
       }
-    default: break
+    default: otherSource(source, kind: kind, place)
     }
   }
 
@@ -140,12 +146,7 @@ extension Validation.Checker {
     } else {
       add(.required(field, "one of fieldRef and resourceFieldRef is required"))
     }
-    if let mode = item["mode"]?.intValue, !(0...0o777).contains(mode) {
-      add(
-        .invalid(
-          "\(field).mode", .int(mode), "must be a number between 0 and 0777 (octal), both inclusive"
-        ))
-    }
+    mode(item["mode"], "\(field).mode")
   }
 
   /// A field of the pod that its containers are told.
@@ -239,15 +240,18 @@ extension Validation.Checker {
     if modes.isEmpty {
       add(.required("\(field).accessModes", "at least 1 access mode is required"))
     }
-    for mode in modes { oneOf(mode, "\(field).accessModes", Self.accessModes) }
+    accessModes(modes, "\(field).accessModes")
+    dataSources(spec, field)
     selector(spec?["selector"], "\(field).selector")
     if let amount = spec?.at("resources", "requests", "storage") {
       positive(amount, "\(field).resources[storage]")
     } else {
       add(.required("\(field).resources[storage]"))
     }
-    if let name = spec?["storageClassName"]?.stringValue, !name.isEmpty {
-      add(NameRules.dns1123Subdomain(name), "\(field).storageClassName", .string(name))
+    for key in ["storageClassName", "volumeAttributesClassName"] {
+      if let name = spec?[key]?.stringValue, !name.isEmpty {
+        add(NameRules.dns1123Subdomain(name), "\(field).\(key)", .string(name))
+      }
     }
     oneOf(spec?["volumeMode"], "\(field).volumeMode", ["Block", "Filesystem"])
   }
@@ -259,18 +263,45 @@ extension Validation.Checker {
     }
   }
 
+  /// What a volume holds does not change, nor where it can be reached from.
+  mutating func persistentVolumeUpdate(_ old: JSONValue) {
+    func source(_ spec: JSONValue?) -> JSONObject {
+      JSONObject((spec?.objectValue ?? [:]).filter { !Self.plainVolumeFields.contains($0.0) })
+    }
+    var now = JSONValue.object(source(object["spec"]))
+    let before = JSONValue.object(source(old["spec"]))
+    let secret = "controllerExpandSecretRef"
+    if before["csi"] != nil, before.at("csi", secret) == nil { now.set(nil, at: "csi", secret) }
+    if now != before {
+      add(
+        .forbidden(
+          "spec.persistentvolumesource",
+          "spec.persistentvolumesource is immutable after creation"))
+    }
+    let mode = value("spec.volumeMode")
+    if (mode ?? .null) != (old.at("spec", "volumeMode") ?? .null) {
+      add(.invalid("volumeMode", mode, "field is immutable"))
+    }
+    if let affinity = old.at("spec", "nodeAffinity"), affinity != value("spec.nodeAffinity") {
+      add(
+        .invalid(
+          "nodeAffinity", value("spec.nodeAffinity"),
+          "field is immutable, except for updating from beta label to GA"))
+    }
+  }
+
   mutating func persistentVolumeClaimUpdate(_ old: JSONValue) {
     var now = object["spec"] ?? .null
-    var before = old["spec"] ?? .null
-    let bound = !(before["volumeName"]?.stringValue ?? "").isEmpty
-    for key in ["resources", "volumeAttributesClassName"] {
-      now[key] = nil
-      before[key] = nil
+    let before = old["spec"] ?? .null
+    let size = now.at("resources", "requests", "storage")
+    let sizeBefore = before.at("resources", "requests", "storage")
+    // Only what is bound to a volume can grow, or get another class of attributes.
+    if object.at("status", "phase") == "Bound" {
+      now.set(sizeBefore, at: "resources", "requests", "storage")
+      now["volumeAttributesClassName"] = before["volumeAttributesClassName"]
     }
-    // The binder names the volume, and may name a class where there was none.
-    for key in ["volumeName", "storageClassName"] where !bound && before[key] == nil {
-      now[key] = nil
-    }
+    // The binder names the volume; a class may be named where there was none.
+    for key in ["volumeName", "storageClassName"] where before[key] == nil { now[key] = nil }
     if now != before {
       add(
         .forbidden(
@@ -278,25 +309,51 @@ extension Validation.Checker {
           "spec is immutable after creation except resources.requests and "
             + "volumeAttributesClassName for bound claims"))
     }
+    shrinkage(from: sizeBefore, to: size, capacity: old.at("status", "capacity", "storage"))
+    let name = "volumeAttributesClassName"
+    if let given = old.at("spec", name), value("spec.\(name)") != given {
+      let detail = "update from non-nil value to"
+      switch value("spec.\(name)") {
+      case nil: add(.forbidden("spec.\(name)", "\(detail) nil is forbidden"))
+      case "": add(.forbidden("spec.\(name)", "\(detail) an empty string is forbidden"))
+      default: break
+      }
+    }
   }
+
+  /// A claim asks for less again only while its volume has not grown that far.
+  private mutating func shrinkage(
+    from before: JSONValue?, to now: JSONValue?, capacity: JSONValue?
+  ) {
+    func amount(_ value: JSONValue?) -> Quantity {
+      value?.stringValue.flatMap(Quantity.init(parsing:)) ?? .zero
+    }
+    if amount(now) < amount(before), amount(now) <= amount(capacity) {
+      add(
+        .forbidden(
+          "spec.resources.requests.storage", "field can not be less than status.capacity"))
+    }
+  }
+
+  /// Fields of a volume that are no source of it.
+  private static let plainVolumeFields: Set<String> = [
+    "accessModes", "capacity", "claimRef", "mountOptions", "nodeAffinity",
+    "persistentVolumeReclaimPolicy", "storageClassName", "volumeAttributesClassName",
+    "volumeMode",
+  ]
 
   mutating func persistentVolume() {
     let spec = object["spec"]
     let modes = spec?["accessModes"]?.arrayValue ?? []
     if modes.isEmpty { add(.required("spec.accessModes")) }
-    for mode in modes { oneOf(mode, "spec.accessModes", Self.accessModes) }
+    accessModes(modes, "spec.accessModes")
     let capacity = spec?["capacity"]?.objectValue ?? [:]
     if capacity.isEmpty { add(.required("spec.capacity")) }
     if capacity.count != 1 || capacity["storage"] == nil {
       add(.notSupported("spec.capacity", spec?["capacity"], ["storage"]))
     }
     for (name, amount) in capacity { positive(amount, "spec.capacity[\(name)]") }
-    let plain: Set<String> = [
-      "accessModes", "capacity", "claimRef", "mountOptions", "nodeAffinity",
-      "persistentVolumeReclaimPolicy", "storageClassName", "volumeAttributesClassName",
-      "volumeMode",
-    ]
-    let sources = (spec?.objectValue?.keys ?? []).filter { !plain.contains($0) }
+    let sources = (spec?.objectValue?.keys ?? []).filter { !Self.plainVolumeFields.contains($0) }
     if sources.isEmpty { add(.required("spec", "must specify a volume type")) }
     for extra in sources.dropFirst() {
       add(.forbidden("spec.\(extra)", "may not specify more than 1 volume type"))
@@ -310,11 +367,31 @@ extension Validation.Checker {
             "may not be 'recycle' for a hostPath mount of '/'"))
       }
     }
+    for kind in sources where kind != "azureFile" {
+      otherSource(spec?[kind] ?? [:], kind: kind, "spec.\(kind)")
+    }
+    if let share = spec?["nfs"] { networkShare(share, "spec.nfs") }
+    if let disk = spec?["local"] {
+      let path = disk["path"]?.stringValue ?? ""
+      if required(.string(path), "spec.local.path"), path.split(separator: "/").contains("..") {
+        add(.invalid("spec.local.path", .string(path), "must not contain '..'"))
+      }
+    }
     if let csi = spec?["csi"] {
       _ = required(csi["driver"], "spec.csi.driver")
       _ = required(csi["volumeHandle"], "spec.csi.volumeHandle")
     }
-    if spec?["local"] != nil, spec?["nodeAffinity"] == nil {
+    if let name = spec?["storageClassName"]?.stringValue, !name.isEmpty {
+      add(NameRules.dns1123Subdomain(name), "spec.storageClassName", .string(name))
+    }
+    if let affinity = spec?["nodeAffinity"] {
+      if let required = affinity["required"] {
+        nodeSelector(required, "spec.nodeAffinity.required")
+      } else {
+        add(
+          .required("spec.nodeAffinity.required", "must specify required node constraints"))
+      }
+    } else if spec?["local"] != nil {
       add(.required("spec.nodeAffinity", "Local volume requires node affinity"))
     }
     oneOf(

@@ -23,11 +23,8 @@ extension Validation.Checker {
             "spec.selector", selector, controller == "StatefulSet" ? "" : "invalid label selector"))
       }
     } else {
-      if controller == "DaemonSet" {
-        add(.invalid("spec.selector", [:], emptySelector))
-      } else {
-        add(.required("spec.selector"))
-      }
+      // Upstream does not say so of DaemonSets.
+      if controller != "DaemonSet" { add(.required("spec.selector")) }
       // A selector that is missing matches no template.
       add(
         .invalid(

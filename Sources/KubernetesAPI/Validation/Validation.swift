@@ -55,7 +55,8 @@ public enum Validation {
     "rbac.authorization.k8s.io/ClusterRoleBinding": { $0.roleBinding() },
     "certificates.k8s.io/CertificateSigningRequest": { $0.certificateSigningRequest() },
     "/Event": { $0.event() }, "events.k8s.io/Event": { $0.event() },
-    "/ResourceQuota": { $0.resourceQuota() },
+    "/ResourceQuota": { $0.resourceQuota() }, "/LimitRange": { $0.limitRange() },
+    "apps/ControllerRevision": { $0.controllerRevision() },
     "autoscaling/HorizontalPodAutoscaler": { $0.horizontalPodAutoscaler() },
     "networking.k8s.io/Ingress": { $0.ingress() },
     "networking.k8s.io/IngressClass": { $0.ingressClass() },
@@ -102,6 +103,8 @@ public enum Validation {
     "/Node": { $0.nodeUpdate($1) }, "/Pod": { $0.podUpdate($1) },
     "/Service": { $0.serviceUpdate($1) },
     "/PersistentVolumeClaim": { $0.persistentVolumeClaimUpdate($1) },
+    "/PersistentVolume": { $0.persistentVolumeUpdate($1) },
+    "apps/ControllerRevision": { $0.immutable("data", $1["data"]) },
     "apps/Deployment": { $0.immutable("spec.selector", $1.at("spec", "selector")) },
     "apps/ReplicaSet": { $0.immutable("spec.selector", $1.at("spec", "selector")) },
     "apps/DaemonSet": { $0.immutable("spec.selector", $1.at("spec", "selector")) },
@@ -113,6 +116,7 @@ public enum Validation {
     "rbac.authorization.k8s.io/RoleBinding": { $0.roleReferenceUpdate($1) },
     "rbac.authorization.k8s.io/ClusterRoleBinding": { $0.roleReferenceUpdate($1) },
     "/ResourceQuota": { $0.resourceQuotaUpdate($1) },
+    "events.k8s.io/Event": { $0.eventUpdate($1) },
     "networking.k8s.io/IngressClass": { checker, old in
       checker.immutable("spec.controller", old.at("spec", "controller"))
     },

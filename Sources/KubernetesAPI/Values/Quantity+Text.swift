@@ -33,9 +33,8 @@ extension Quantity {
       rest = rest.dropFirst()
     }
     guard rest.allSatisfy(isDigit) else { return .failure(.format) }
-    guard !whole.isEmpty || !fraction.isEmpty else {
-      return .failure(bytes.count == position ? .format : .numeric)
-    }
+    // Without digits it is zero, as long as what stands for them makes sense.
+    guard !bytes.isEmpty else { return .failure(.format) }
     guard let scale = scale(of: String(decoding: suffix, as: UTF8.self)) else {
       return .failure(.suffix)
     }
@@ -122,6 +121,13 @@ extension Quantity {
     }
     if lost { product += 1 }
     return min(product, maximum)
+  }
+
+  /// A number that JSON has with a fraction or an exponent, as a quantity. A whole one was most
+  /// likely written with an exponent, and keeps one; nil where it is too large to tell.
+  static func text(of number: Double) -> String? {
+    guard let whole = Int64(exactly: number) else { return nil }
+    return Quantity(whole, format: .exponent).description
   }
 
   /// The canonical form: no fraction, the largest suffix that keeps it exact.

@@ -12,7 +12,6 @@ public struct Quantity: Sendable, Hashable, Comparable, CustomStringConvertible 
   public enum Problem: String, Error, Sendable {
     case format =
       "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-    case numeric = "unable to parse numeric part of quantity"
     case suffix = "unable to parse quantity's suffix"
   }
 

@@ -1,0 +1,76 @@
+import JSONDocument
+import KubernetesAPI
+
+extension ObjectWarnings {
+  /// What a write is warned of; some of it hangs on what the object was before, nil for a new one.
+  static func ofWrite(_ object: JSONValue, old: JSONValue?, _ info: ResourceInfo) -> [String] {
+    let warnings = of(object, info)
+    switch info.gvr.description {
+    case "secrets": return warnings + secret(object)
+    case "endpointslices.discovery.k8s.io":
+      return object["addressType"] == "FQDN"
+        ? warnings + ["spec.addressType: FQDN endpoints are deprecated"] : warnings
+    case "csidrivers.storage.k8s.io":
+      // Who knows it already need not hear it again.
+      guard let old else { return warnings }
+      let known = of(old, info)
+      return warnings.filter { !known.contains($0) }
+    default:
+      guard let path = podPath(info) else { return warnings }
+      let (spec, field) = (object.at(path: path), path.joined(separator: "."))
+      return warnings + emptyProjections(spec) + fractionalBytes(spec, field)
+    }
+  }
+
+  private static func podPath(_ info: ResourceInfo) -> [String]? {
+    info.isPods
+      ? ["spec"]
+      : PodSecurity.templatePath(group: info.group, resource: info.resource).map { $0 + ["spec"] }
+  }
+
+  private static func secret(_ secret: JSONValue) -> [String] {
+    guard secret["type"] == "kubernetes.io/tls" else { return [] }
+    func text(_ key: String) -> String {
+      let bytes = Base64.decode(secret.at("data", key)?.stringValue ?? "") ?? []
+      return String(decoding: bytes, as: UTF8.self)
+    }
+    return KeyPairCheck.problem(certificate: text("tls.crt"), key: text("tls.key")).map { [$0] }
+      ?? []
+  }
+
+  private static func emptyProjections(_ spec: JSONValue?) -> [String] {
+    var warnings: [String] = []
+    for volume in spec?["volumes"]?.arrayValue ?? [] {
+      for source in volume.at("projected", "sources")?.arrayValue ?? []
+      where source.objectValue?.isEmpty == true {
+        warnings.append(
+          "volume \"\(volume["name"]?.stringValue ?? "")\" (Projected) has no sources provided")
+      }
+    }
+    return warnings
+  }
+
+  /// Memory and storage come in whole bytes.
+  private static func fractionalBytes(_ spec: JSONValue?, _ field: String) -> [String] {
+    var warnings: [String] = []
+    func look(_ amounts: JSONValue?, _ place: String) {
+      for name in ["memory", "ephemeral-storage"] {
+        guard let text = amounts?[name]?.stringValue, let amount = Quantity(parsing: text),
+          amount.milliValue % 1000 != 0
+        else { continue }
+        warnings.append(
+          "\(place)[\(name)]: fractional byte value \(GoFormat.quoted(text)) is invalid, must be "
+            + "an integer")
+      }
+    }
+    look(spec?["overhead"], "\(field).overhead")
+    for list in ["initContainers", "containers", "ephemeralContainers"] {
+      for (index, container) in (spec?[list]?.arrayValue ?? []).enumerated() {
+        for side in ["limits", "requests"] {
+          look(container.at("resources", side), "\(field).\(list)[\(index)].resources.\(side)")
+        }
+      }
+    }
+    return warnings
+  }
+}
