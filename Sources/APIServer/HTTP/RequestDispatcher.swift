@@ -52,11 +52,18 @@ final class RequestDispatcher: Sendable {
   func respond(to request: APIRequest) async -> APIResponse {
     let info = request.info
     let begun = ContinuousClock.now
-    var response = await admit(request, info)
+    var response = info.isUndetermined ? Self.undetermined(info) : await admit(request, info)
     metrics.count(
       info, code: Int(response.status.code), duration: ContinuousClock.now - begun)
     response.headers.add(name: "Cache-Control", value: "no-cache, private")
     return response
+  }
+
+  private static func undetermined(_ info: RequestInfo) -> APIResponse {
+    APIResponse(
+      text: "Internal Server Error: \(GoFormat.quoted(info.path)): failed to create RequestInfo: "
+        + "unable to determine kind and namespace from url, \(info.path)\n",
+      status: .internalServerError)
   }
 
   /// Finds out who asks, and has the request wait for its turn.
@@ -180,25 +187,22 @@ final class RequestDispatcher: Sendable {
     {
       context.cause = cause
     }
-    let dryRun = request.query.all("dryRun")
-    if let wrong = dryRun.first(where: { $0 != "All" }) {
-      throw APIStatus(
-        code: 422, reason: "Invalid",
-        message: "dryRun: Unsupported value: \"\(wrong)\": supported values: \"All\"",
-        causes: [
-          APIStatus.Cause(
-            reason: "FieldValueNotSupported",
-            message: "Unsupported value: [\"\(wrong)\"]: supported values: \"All\"",
-            field: "dryRun")
-        ])
-    }
-    context.dryRun = !dryRun.isEmpty
+    // Reading takes no notice of it.
+    let dryRun = request.method == .GET ? [] : request.query.all("dryRun")
     let options: String
     switch request.method {
     case .POST: options = "CreateOptions"
     case .PUT: options = "UpdateOptions"
+    case .DELETE: options = "DeleteOptions"
     default: options = "PatchOptions"
     }
+    if dryRun.contains(where: { $0 != "All" }) {
+      let values = dryRun.map(GoFormat.quoted).joined(separator: ",")
+      throw Self.invalidOptions(
+        options, field: "dryRun", reason: "FieldValueNotSupported",
+        "Unsupported value: [\(values)]: supported values: \"All\"")
+    }
+    context.dryRun = !dryRun.isEmpty
     switch request.query["fieldValidation"] {
     case nil, "": context.fieldValidation = .warn
     case _? where request.method == .DELETE || request.method == .GET:
