@@ -93,6 +93,7 @@ extension Registry {
     default: break
     }
     try checkPodSecurity(object, old: nil, info, subresource: "", context)
+    try checkPolicies(.create, object, old: nil, info, context)
   }
 
   /// Judges a valid change.
@@ -121,6 +122,7 @@ extension Registry {
     default: break
     }
     try checkPodSecurity(object, old: old, info, subresource: subresource, context)
+    try checkPolicies(.update, object, old: old, info, subresource: subresource, context)
   }
 
   /// Judges a deletion.
@@ -133,6 +135,7 @@ extension Registry {
       throw .forbidden(info.gvr, name: old.name, "this namespace may not be deleted")
     }
     try checkNodeRestriction(.delete, .null, old: old, info, subresource: "", context)
+    try checkPolicies(.delete, nil, old: old, info, context)
   }
 
   /// Pods leave an unreachable node after five minutes unless they say otherwise.
