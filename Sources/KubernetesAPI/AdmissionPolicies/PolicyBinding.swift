@@ -31,7 +31,7 @@ public struct PolicyBinding: Sendable {
         selector: $0["selector"].map { LabelSelector(object: $0) },
         areNeeded: $0["parameterNotFoundAction"] != "Allow")
     }
-    let actions = spec?.strings("validationActions") ?? []
+    let actions = spec?.texts("validationActions") ?? []
     denies = actions.contains("Deny")
     warns = actions.contains("Warn")
     match = ResourceMatch(spec?["matchResources"])

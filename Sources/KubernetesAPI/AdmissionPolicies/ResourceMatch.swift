@@ -11,11 +11,11 @@ struct ResourceMatch: Sendable {
     var scope: String
 
     init(_ value: JSONValue) {
-      operations = value.strings("operations")
-      groups = value.strings("apiGroups")
-      versions = value.strings("apiVersions")
-      resources = value.strings("resources")
-      names = value.strings("resourceNames")
+      operations = value.texts("operations")
+      groups = value.texts("apiGroups")
+      versions = value.texts("apiVersions")
+      resources = value.texts("resources")
+      names = value.texts("resourceNames")
       scope = value["scope"]?.stringValue ?? "*"
     }
 

@@ -7,7 +7,7 @@ extension ProtobufEncoder {
     var writer = ProtobufWriter()
     switch kind {
     case "APIVersions":
-      for version in object.strings("versions") { writer.string(version, field: 1) }
+      for version in object.texts("versions") { writer.string(version, field: 1) }
       for address in object["serverAddressByClientCIDRs"]?.arrayValue ?? [] {
         var message = ProtobufWriter()
         message.string(address["clientCIDR"]?.stringValue ?? "", field: 1)
@@ -48,11 +48,11 @@ extension ProtobufEncoder {
     writer.boolean(object["namespaced"] == true, field: 2)
     writer.string(object["kind"]?.stringValue ?? "", field: 3)
     var verbs = ProtobufWriter()
-    for verb in object.strings("verbs") { verbs.string(verb, field: 1) }
+    for verb in object.texts("verbs") { verbs.string(verb, field: 1) }
     writer.message(verbs, field: 4)
-    for name in object.strings("shortNames") { writer.string(name, field: 5) }
+    for name in object.texts("shortNames") { writer.string(name, field: 5) }
     writer.string(object["singularName"]?.stringValue ?? "", field: 6)
-    for name in object.strings("categories") { writer.string(name, field: 7) }
+    for name in object.texts("categories") { writer.string(name, field: 7) }
     for (key, field) in [("group", 8), ("version", 9), ("storageVersionHash", 10)] {
       writer.string(object[key]?.stringValue ?? "", field: field)
     }
