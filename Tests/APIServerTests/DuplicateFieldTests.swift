@@ -55,7 +55,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [
+  static let patches: [(String, String, Int, String)] = [
     (
       #"{"data":{"k":"1","k":"2"}}"#, "application/merge-patch+json", 422,
       #"duplicate field \"data.k\""#
@@ -72,7 +72,9 @@ import Testing
       #"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"k":"1","k":"2"}}"#,
       "application/apply-patch+yaml", 400, #"line 1: key \"k\" already set in map"#
     ),
-  ])
+  ]
+
+  @Test(arguments: patches)
   func patches(body: String, type: String, code: Int, warning: String) async throws {
     try await TestServer.run { server in
       let admin = server.admin

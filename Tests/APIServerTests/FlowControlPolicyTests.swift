@@ -25,11 +25,13 @@ import Testing
     }
   }
 
-  @Test(arguments: [
+  static let annotations: [(String, String, Int64, Bool, String)] = [
     ("global-default", "true", 5, true, "true"), ("global-default", "false", 5, false, "false"),
     ("global-default", "", 1, true, "true"), ("global-default", "", 2, false, "false"),
     ("catch-all", "false", 5, true, "true"),
-  ])
+  ]
+
+  @Test(arguments: annotations)
   func theAnnotationDecides(
     name: String, annotation: String, generation: Int64, isMended: Bool, afterwards: String
   ) throws {

@@ -6,7 +6,7 @@ import Testing
 @testable import APIServer
 
 @Suite struct RequestFormTests {
-  @Test(arguments: [
+  static let parameters: [(String, Int, [String])] = [
     ("resourceVersionMatch=Exact", 422, ["resourceVersionMatch"]),
     ("resourceVersion=0&resourceVersionMatch=Exact", 422, ["resourceVersionMatch"]),
     ("resourceVersion=1&resourceVersionMatch=Nope", 422, ["resourceVersionMatch"]),
@@ -19,7 +19,9 @@ import Testing
     ("limit=-1", 200, []), ("timeoutSeconds=5", 200, []), ("timeoutSeconds=", 200, []),
     ("watch=true&resourceVersionMatch=NotOlderThan", 422, ["resourceVersionMatch"]),
     ("watch=true&sendInitialEvents=true", 422, ["resourceVersionMatch"]),
-  ])
+  ]
+
+  @Test(arguments: parameters)
   func parametersOfLists(query: String, status: Int, causes: [String]) async throws {
     try await TestServer.run { server in
       let answer = try await server.admin.get(ObjectTests.path + "?" + query)
@@ -56,13 +58,15 @@ import Testing
     }
   }
 
-  @Test(arguments: [
+  static let forms: [(String, Representation.Transform, String)] = [
     ("application/json;as=Table;v=v1;g=meta.k8s.io", Representation.Transform.table, "v1"),
     ("application/json;as=Table;v=v1beta1;g=meta.k8s.io", .table, "v1beta1"),
     ("application/json;as=PartialObjectMetadata;v=v1beta1;g=meta.k8s.io", .partial, "v1beta1"),
     ("application/json;as=Bogus;v=v1;g=meta.k8s.io,application/json", .none, "v1"),
     ("application/json", .none, "v1"),
-  ])
+  ]
+
+  @Test(arguments: forms)
   func forms(accept: String, transform: Representation.Transform, version: String) throws {
     let representation = try Representation(accept: accept)
     #expect(representation.transform == transform)

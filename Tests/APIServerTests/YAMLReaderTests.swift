@@ -4,7 +4,7 @@ import Testing
 @testable import APIServer
 
 @Suite struct YAMLReaderTests {
-  @Test(arguments: [
+  static let texts: [(String, String?)] = [
     ("a: b", #"{"a":"b"}"#), ("", "null"), ("# nothing\n", "null"), ("- 1\n- x", #"[1,"x"]"#),
     ("yes: 'on'\nn: ~", #"{"true":"on","false":null}"#), ("a: [Yes, OFF, y, null, '']", nil),
     ("a: 1\n---\nb: 2", #"{"a":1}"#), ("a: &x {b: 1}\nc: *x", #"{"a":{"b":1},"c":{"b":1}}"#),
@@ -15,7 +15,9 @@ import Testing
     ("a: |\n  x\n  y\nb: >-\n  x\n  y", #"{"a":"x\ny\n","b":"x y"}"#),
     ("1: a\n1.5: b", #"{"1":"a","1.5":"b"}"#), (#"{"a":{"b":[1,true]}}"#, nil),
     ("base: &b {x: 1, y: 2}\nall: {<<: *b, y: 3}", nil),
-  ])
+  ]
+
+  @Test(arguments: texts)
   func texts(yaml: String, json: String?) throws {
     let expected =
       json
@@ -30,12 +32,14 @@ import Testing
     #expect(try YAMLReader.read(yaml.utf8).value.text == expected)
   }
 
-  @Test(arguments: [
+  static let keys: [(String, [String]?)] = [
     ("a: 1\na: 2", [#"line 2: key "a" already set in map"#]),
     ("m: {a: '1', a: '2'}\nx: 1\nx:\n  y: 1", nil),
     ("1: a\n1: b", ["line 2: key 1 already set in map"]),
     ("yes: 1\non: 2", ["line 2: key true already set in map"]), ("a: 1\nb: {a: 1}", []),
-  ])
+  ]
+
+  @Test(arguments: keys)
   func keysThatAreThereTwice(yaml: String, lines: [String]?) throws {
     let expected =
       lines

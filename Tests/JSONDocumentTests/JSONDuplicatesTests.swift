@@ -3,7 +3,7 @@ import Testing
 @testable import JSONDocument
 
 @Suite struct JSONDuplicatesTests {
-  @Test(arguments: [
+  static let documents: [(String, String, String?, [String])] = [
     (#"{"a":1,"a":2}"#, #"{"a":2}"#, #"{"a":2}"#, ["a"]),
     (#"{"a":{"b":1},"a":{"c":2}}"#, #"{"a":{"c":2}}"#, #"{"a":{"b":1,"c":2}}"#, ["a"]),
     (
@@ -14,7 +14,9 @@ import Testing
     (#"{"a":[1],"a":[2]}"#, #"{"a":[2]}"#, nil, ["a"]),
     (#"{"a":{"b":1},"a":null}"#, #"{"a":null}"#, nil, ["a"]),
     (#"{"a":1,"b":{"a":1}}"#, #"{"a":1,"b":{"a":1}}"#, nil, []),
-  ])
+  ]
+
+  @Test(arguments: documents)
   func theLastCounts(text: String, last: String, united: String?, duplicates: [String]) throws {
     let plain = try JSONValue.parse(Array(text.utf8), findDuplicates: true)
     #expect(plain.value.text == last)
@@ -51,11 +53,13 @@ import Testing
     } throws: { ($0 as? JSONError)?.message == message }
   }
 
-  @Test(arguments: [
+  static let bytes: [([UInt8], String)] = [
     ([0x61, 0xFF, 0x62], "a\u{FFFD}b"), ([0xC3, 0xA9], "é"), ([0xE2, 0x82], "\u{FFFD}\u{FFFD}"),
     ([0xF0, 0x9F, 0x98, 0x80, 0x80], "😀\u{FFFD}"),
     ([0xED, 0xA0, 0x80], "\u{FFFD}\u{FFFD}\u{FFFD}"),
-  ])
+  ]
+
+  @Test(arguments: bytes)
   func bytesThatAreNoTextAreReplaced(bytes: [UInt8], text: String) throws {
     let quote = UInt8(ascii: "\"")
     #expect(try JSONValue(parsing: [quote] + bytes + [quote]) == .string(text))

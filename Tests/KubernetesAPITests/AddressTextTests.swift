@@ -4,26 +4,30 @@ import Testing
 @testable import KubernetesAPI
 
 @Suite struct AddressTextTests {
-  @Test(arguments: [
+  static let addresses: [(String, [String], [String]?)] = [
     ("10.0.0.1", [], []), ("010.0.0.1", ["must not have leading 0s"], nil),
     ("2001:DB8::1", [], ["must be in canonical form (\"2001:db8::1\")"]),
     ("::ffff:10.0.0.1", ["must not be an IPv4-mapped IPv6 address"], nil),
     ("10.0.0", ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"], nil),
     ("", ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"], nil),
-  ])
+  ]
+
+  @Test(arguments: addresses)
   func addresses(text: String, problems: [String], canonical: [String]?) {
     #expect(IPAddress.problems(text) == problems)
     #expect(IPAddress.canonicalProblems(text) == canonical ?? problems)
   }
 
-  @Test(arguments: [
+  static let ranges: [(String, [String])] = [
     ("10.0.0.0/8", []), ("10.0.0.1/8", ["must not have bits set beyond the prefix length"]),
     ("010.0.0.0/8", ["must not have leading 0s in IP"]),
     ("10.0.0.0/08", ["must not have leading 0s in prefix length"]),
     ("10.0.0.0", ["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"]),
     ("10.0.0.0/33", ["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"]),
     ("::ffff:10.0.0.0/104", ["must not have an IPv4-mapped IPv6 address"]),
-  ])
+  ]
+
+  @Test(arguments: ranges)
   func ranges(text: String, problems: [String]) {
     #expect(IPRange.problems(text) == problems)
   }
@@ -42,11 +46,13 @@ import Testing
     #expect(selector.matches(pod, resource: pods) == matches)
   }
 
-  @Test(arguments: [
+  static let jobs: [(String, String, Int64, Bool)] = [
     ("a", "Indexed", 5, false), ("n.n", "Indexed", 5, true), ("n.n", "NonIndexed", 5, false),
     (String(repeating: "a", count: 60), "Indexed", 100, false),
     (String(repeating: "a", count: 60), "Indexed", 101, true),
-  ])
+  ]
+
+  @Test(arguments: jobs)
   func indexedJobsNameTheirPods(name: String, mode: String, completions: Int64, isBad: Bool) throws
   {
     let jobs = try #require(

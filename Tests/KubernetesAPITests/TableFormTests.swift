@@ -42,14 +42,16 @@ import Testing
         .at("metadata", "annotations") == [key: "1"])
   }
 
-  @Test(arguments: [
+  static let messages: [(String, [UInt8])] = [
     (#"{"kind":"APIVersions","versions":["v1"]}"#, [UInt8]([0x0A, 0x02]) + Array("v1".utf8)),
     (
       #"{"kind":"APIGroup","apiVersion":"v1","name":"a","versions":[{"groupVersion":"a/v1","version":"v1"}],"preferredVersion":{"groupVersion":"a/v1","version":"v1"}}"#,
       [0x0A, 0x01, 0x61, 0x12, 0x0A, 0x0A, 0x04, 0x61, 0x2F, 0x76, 0x31, 0x12, 0x02, 0x76, 0x31]
         + [0x1A, 0x0A, 0x0A, 0x04, 0x61, 0x2F, 0x76, 0x31, 0x12, 0x02, 0x76, 0x31]
     ),
-  ])
+  ]
+
+  @Test(arguments: messages)
   func discoveryHasAProtobufForm(text: String, body: [UInt8]) throws {
     let bytes = try #require(try ProtobufEncoder().encode(JSONValue(parsing: text)))
     #expect(bytes.starts(with: ProtobufFacts.magic))

@@ -24,7 +24,7 @@ import Testing
     ValidatingPolicy(["metadata": ["name": "p"], "spec": try JSONValue(parsing: spec)])
   }
 
-  @Test(arguments: [
+  static let policies: [(String, [String])] = [
     (#"{"validations":[{"expression":"has(object.data)","message":"no data"}]}"#, ["no data"]),
     (
       #"{"validations":[{"expression":"false"},{"expression":"true"},{"expression":"1 > 2"}]}"#,
@@ -59,7 +59,9 @@ import Testing
       []
     ),
     (#"{"validations":[{"expression":"params.max > 3","message":"too few"}]}"#, ["too few"]),
-  ])
+  ]
+
+  @Test(arguments: policies)
   func findings(spec: String, messages: [String]) throws {
     let found = try Self.policy(spec).evaluate(
       Self.attributes(["metadata": ["name": "long"]]), parameters: ["max": 2])
@@ -81,7 +83,7 @@ import Testing
   private static let rules =
     #""resourceRules":[{"apiGroups":["","apps"],"apiVersions":["v1"],"operations":["CREATE","UPDATE"],"resources":["configmaps","deployments/scale","pods/*"]}]"#
 
-  @Test(arguments: [
+  static let constraints: [(String, String, String, String, Bool)] = [
     ("{\(rules)}", "", "configmaps", "", true), ("{\(rules)}", "", "secrets", "", false),
     ("{\(rules)}", "apps", "deployments", "", false),
     ("{\(rules)}", "apps", "deployments", "scale", true),
@@ -119,7 +121,9 @@ import Testing
       #"{"excludeResourceRules":[{"apiGroups":[""],"apiVersions":["v1"],"operations":["*"],"resources":["configmaps"]}]}"#,
       "", "configmaps", "", false
     ),
-  ])
+  ]
+
+  @Test(arguments: constraints)
   func matches(
     constraints: String, group: String, resource: String, subresource: String, isMatch: Bool
   )
