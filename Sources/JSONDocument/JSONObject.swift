@@ -48,15 +48,64 @@ public struct JSONObject: Sendable {
           if index != nil { rebuildIndex() }
         }
       } else if let newValue {
-        keys.append(key)
-        values.append(newValue)
-        if index != nil {
-          index?[key] = keys.count - 1
-        } else if keys.count > Self.indexThreshold {
-          rebuildIndex()
-        }
+        append(key, newValue)
       }
     }
+  }
+
+  /// Sets a member, and gives what was there before.
+  mutating func replaceValue(of key: String, by value: JSONValue) -> JSONValue? {
+    guard let position = position(of: key) else {
+      append(key, value)
+      return nil
+    }
+    var earlier = value
+    swap(&earlier, &values[position])
+    return earlier
+  }
+
+  /// Adds what an earlier object under the same name had and the present one lacks; objects inside
+  /// are united in the same way.
+  mutating func mergeEarlier(_ earlier: consuming JSONValue, under key: String) {
+    guard case .object(let later)? = self[key], case .object(var united) = consume earlier else {
+      return
+    }
+    for (name, value) in later {
+      if let before = united.replaceValue(of: name, by: value) {
+        united.mergeEarlier(before, under: name)
+      }
+    }
+    self[key] = .object(united)
+  }
+
+  private mutating func append(_ key: String, _ value: JSONValue) {
+    keys.append(key)
+    values.append(value)
+    if index != nil {
+      index?[key] = keys.count - 1
+    } else if keys.count > Self.indexThreshold {
+      rebuildIndex()
+    }
+  }
+
+  /// Visits the members in their order, edits their values in place, and leaves out those for
+  /// which the body says `false`. Where the body throws, the object is left half edited.
+  public mutating func editAll<Failure: Error>(
+    _ body: (_ key: String, _ value: inout JSONValue) throws(Failure) -> Bool
+  ) throws(Failure) {
+    var kept = 0
+    for position in keys.indices {
+      guard try body(keys[position], &values[position]) else { continue }
+      if kept != position {
+        keys[kept] = keys[position]
+        values.swapAt(kept, position)
+      }
+      kept += 1
+    }
+    guard kept < keys.count else { return }
+    keys.removeLast(keys.count - kept)
+    values.removeLast(values.count - kept)
+    if index != nil { rebuildIndex() }
   }
 
   /// Edits a member in place, without a copy of what is below it. One that is absent is made an

@@ -13,10 +13,17 @@ struct JSONParser {
   let bytes: UnsafeBufferPointer<UInt8>
   var position = 0
   var depth = 0
-  /// Paths of members that an object has twice, e.g. `spec.replicas`; filled only on request.
+  /// Whether some object has a member twice.
+  var hasDuplicates = false
+  /// Whether two objects that stand under one name become one, as Go fills one struct with both.
+  var mergesDuplicates = false
+  /// Paths of members that an object has twice, e.g. `spec.replicas`, each once; filled only where
+  /// there is a `path`.
   var duplicates: [String] = []
   var path: [String]?
 
+  /// As many as upstream tells of.
+  static let maximumDuplicates = 100
   /// The bound that Go's encoding/json uses.
   static let maximumDepth = 10_000
   /// Ours is lower: every level costs a stack frame, and threads of the pool have 512 KiB.
@@ -26,7 +33,7 @@ struct JSONParser {
     skipWhitespace()
     let value = try parseValue()
     skipWhitespace()
-    guard position == bytes.count else { throw failure("unexpected data after the JSON value") }
+    guard position == bytes.count else { throw failure(unexpected("after top-level value")) }
     return value
   }
 
@@ -42,7 +49,7 @@ struct JSONParser {
   }
 
   mutating func parseValue() throws(JSONError) -> JSONValue {
-    guard position < bytes.count else { throw failure("unexpected end of JSON") }
+    guard position < bytes.count else { throw failure(Self.unexpectedEnd) }
     switch bytes[position] {
     case UInt8(ascii: "{"): return try parseObject()
     case UInt8(ascii: "["): return try parseArray()
@@ -51,22 +58,42 @@ struct JSONParser {
     case UInt8(ascii: "f"): return try parseLiteral("false", .bool(false))
     case UInt8(ascii: "n"): return try parseLiteral("null", .null)
     case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try parseNumber()
-    default: throw failure("unexpected character \(printable(bytes[position]))")
+    default: throw failure(unexpected("looking for beginning of value"))
     }
   }
 
-  func printable(_ byte: UInt8) -> String {
-    (0x21...0x7E).contains(byte)
-      ? "'\(Character(UnicodeScalar(byte)))'" : "0x\(String(byte, radix: 16))"
+  static let unexpectedEnd = "unexpected end of JSON input"
+
+  /// What is wrong here, in the words of Go's decoder, which clients know.
+  func unexpected(_ place: String) -> String {
+    guard position < bytes.count else { return Self.unexpectedEnd }
+    return "invalid character \(Self.quoted(bytes[position])) \(place)"
+  }
+
+  static func quoted(_ byte: UInt8) -> String {
+    switch byte {
+    case UInt8(ascii: "'"): "'\\''"
+    case UInt8(ascii: "\\"): "'\\\\'"
+    case 0x09: "'\\t'"
+    case 0x0A: "'\\n'"
+    case 0x0D: "'\\r'"
+    case 0..<0x20, 0x7F..<0xA0: "'\\x\(byte < 16 ? "0" : "")\(String(byte, radix: 16))'"
+    default: "'\(Character(UnicodeScalar(byte)))'"
+    }
   }
 
   mutating func parseLiteral(_ text: StaticString, _ value: JSONValue) throws(JSONError)
     -> JSONValue
   {
     let count = text.utf8CodeUnitCount
-    guard position + count <= bytes.count else { throw failure("unexpected end of JSON") }
-    for offset in 0..<count where bytes[position + offset] != text.utf8Start[offset] {
-      throw failure("invalid literal")
+    for offset in 0..<count {
+      guard position + offset < bytes.count else { throw failure(Self.unexpectedEnd) }
+      let expected = text.utf8Start[offset]
+      guard bytes[position + offset] == expected else {
+        position += offset
+        throw failure(
+          unexpected("in literal \(text) (expecting \(Self.quoted(expected)))"))
+      }
     }
     position += count
     return value
@@ -90,35 +117,41 @@ struct JSONParser {
       return .object(object)
     }
     while true {
-      guard position < bytes.count else { throw failure("unexpected end of JSON") }
-      guard bytes[position] == UInt8(ascii: "\"") else {
-        throw failure("expected a member name, found \(printable(bytes[position]))")
+      guard position < bytes.count, bytes[position] == UInt8(ascii: "\"") else {
+        throw failure(unexpected("looking for beginning of object key string"))
       }
       let key = try parseString()
       skipWhitespace()
       guard position < bytes.count, bytes[position] == UInt8(ascii: ":") else {
-        throw failure("expected ':' after the member name")
+        throw failure(unexpected("after object key"))
       }
       position += 1
       skipWhitespace()
-      if let outer = path {
-        let inner = outer + [outer.isEmpty ? key : "." + key]
-        path = inner
-        if object.contains(key) { duplicates.append(inner.joined()) }
+      if let outer = path { enterMember(key, of: object, outer) }
+      if let earlier = object.replaceValue(of: key, by: try parseValue()) {
+        hasDuplicates = true
+        if mergesDuplicates { object.mergeEarlier(earlier, under: key) }
       }
-      object[key] = try parseValue()
       path?.removeLast()
       skipWhitespace()
-      guard position < bytes.count else { throw failure("unexpected end of JSON") }
+      guard position < bytes.count else { throw failure(Self.unexpectedEnd) }
       let next = bytes[position]
       position += 1
       if next == UInt8(ascii: "}") { return .object(object) }
       guard next == UInt8(ascii: ",") else {
         position -= 1
-        throw failure("expected ',' or '}' after a member, found \(printable(next))")
+        throw failure(unexpected("after object key:value pair"))
       }
       skipWhitespace()
     }
+  }
+
+  private mutating func enterMember(_ key: String, of object: JSONObject, _ outer: [String]) {
+    let inner = outer + [outer.isEmpty ? key : "." + key]
+    path = inner
+    guard object.contains(key), duplicates.count < Self.maximumDuplicates else { return }
+    let name = inner.joined()
+    if !duplicates.contains(name) { duplicates.append(name) }
   }
 
   mutating func parseArray() throws(JSONError) -> JSONValue {
@@ -136,13 +169,13 @@ struct JSONParser {
       array.append(try parseValue())
       path?.removeLast()
       skipWhitespace()
-      guard position < bytes.count else { throw failure("unexpected end of JSON") }
+      guard position < bytes.count else { throw failure(Self.unexpectedEnd) }
       let next = bytes[position]
       position += 1
       if next == UInt8(ascii: "]") { return .array(array) }
       guard next == UInt8(ascii: ",") else {
         position -= 1
-        throw failure("expected ',' or ']' after an element, found \(printable(next))")
+        throw failure(unexpected("after array element"))
       }
       skipWhitespace()
     }
@@ -155,17 +188,17 @@ struct JSONParser {
       at < bytes.count && (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[at])
     }
     if bytes[position] == UInt8(ascii: "-") { position += 1 }
-    guard isDigit(position) else { throw failure("invalid number") }
+    guard isDigit(position) else { throw failure(unexpected("in numeric literal")) }
     if bytes[position] == UInt8(ascii: "0") {
       position += 1
-      if isDigit(position) { throw failure("a number may not begin with 0") }
+      if isDigit(position) { throw failure(unexpected("after a leading 0 of a number")) }
     } else {
       while isDigit(position) { position += 1 }
     }
     if position < bytes.count, bytes[position] == UInt8(ascii: ".") {
       isInteger = false
       position += 1
-      guard isDigit(position) else { throw failure("invalid number") }
+      guard isDigit(position) else { throw failure(unexpected("in numeric literal")) }
       while isDigit(position) { position += 1 }
     }
     if position < bytes.count, bytes[position] | 0x20 == UInt8(ascii: "e") {
@@ -176,7 +209,7 @@ struct JSONParser {
       {
         position += 1
       }
-      guard isDigit(position) else { throw failure("invalid number") }
+      guard isDigit(position) else { throw failure(unexpected("in numeric literal")) }
       while isDigit(position) { position += 1 }
     }
     let text = String(
@@ -194,16 +227,33 @@ struct JSONParser {
       if byte == UInt8(ascii: "\"") {
         let slice = UnsafeBufferPointer(rebasing: bytes[start..<position])
         position += 1
-        guard let text = String(validating: slice, as: UTF8.self) else {
-          throw failure("a string is not valid UTF-8")
-        }
-        return text
+        return String(validating: slice, as: UTF8.self) ?? Self.repaired(slice)
       }
       if byte == UInt8(ascii: "\\") { return try parseEscapedString(from: start) }
-      guard byte >= 0x20 else { throw failure("a control character must be escaped in a string") }
+      guard byte >= 0x20 else { throw failure(unexpected("in string literal")) }
       position += 1
     }
-    throw failure("unexpected end of JSON inside a string")
+    throw failure(Self.unexpectedEnd)
+  }
+
+  /// As Go reads what is no UTF-8: a replacement character for each byte that fits nowhere.
+  static func repaired(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
+    var text = ""
+    var position = 0
+    while position < bytes.count {
+      let rest = UnsafeBufferPointer(rebasing: bytes[position...])
+      let length =
+        (1...min(4, rest.count)).first { length in
+          String(validating: rest.prefix(length), as: UTF8.self) != nil
+        }
+      if let length {
+        text += String(decoding: rest.prefix(length), as: UTF8.self)
+      } else {
+        text += "\u{FFFD}"
+      }
+      position += length ?? 1
+    }
+    return text
   }
 
   mutating func parseEscapedString(from start: Int) throws(JSONError) -> String {
@@ -213,12 +263,10 @@ struct JSONParser {
       position += 1
       switch byte {
       case UInt8(ascii: "\""):
-        guard let string = String(validating: text, as: UTF8.self) else {
-          throw failure("a string is not valid UTF-8")
-        }
-        return string
+        return String(validating: text, as: UTF8.self)
+          ?? text.withUnsafeBufferPointer(Self.repaired)
       case UInt8(ascii: "\\"):
-        guard position < bytes.count else { throw failure("unexpected end of JSON in a string") }
+        guard position < bytes.count else { throw failure(Self.unexpectedEnd) }
         let escape = bytes[position]
         position += 1
         switch escape {
@@ -230,17 +278,21 @@ struct JSONParser {
         case UInt8(ascii: "t"): text.append(0x09)
         case UInt8(ascii: "u"):
           text.append(contentsOf: Array(String(Character(try parseUnicodeEscape())).utf8))
-        default: throw failure("invalid escape in a string")
+        default:
+          position -= 1
+          throw failure(unexpected("in string escape code"))
         }
-      case 0..<0x20: throw failure("a control character must be escaped in a string")
+      case 0..<0x20:
+        position -= 1
+        throw failure(unexpected("in string literal"))
       default: text.append(byte)
       }
     }
-    throw failure("unexpected end of JSON inside a string")
+    throw failure(Self.unexpectedEnd)
   }
 
   mutating func parseHex4() throws(JSONError) -> UInt32 {
-    guard position + 4 <= bytes.count else { throw failure("unexpected end of JSON in a string") }
+    guard position + 4 <= bytes.count else { throw failure(Self.unexpectedEnd) }
     var value: UInt32 = 0
     for _ in 0..<4 {
       let byte = bytes[position]
@@ -249,7 +301,7 @@ struct JSONParser {
       case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
       case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
       case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
-      default: throw failure("invalid \\u escape")
+      default: throw failure(unexpected("in \\u hexadecimal character escape"))
       }
       value = value << 4 | UInt32(digit)
       position += 1
@@ -288,15 +340,24 @@ extension JSONValue {
 
   public init(parsing text: String) throws(JSONError) { try self.init(parsing: Array(text.utf8)) }
 
-  /// Reads one JSON document, and names the paths of members that an object has more than once.
-  public static func parse(_ bytes: some Collection<UInt8>, findDuplicates: Bool)
-    throws(JSONError) -> (value: JSONValue, duplicates: [String])
-  {
+  /// Reads one JSON document, and names the paths of members that an object has more than once:
+  /// the last of them counts.
+  ///
+  /// - Parameter mergesDuplicates: objects that stand under one name become one, the later members
+  ///   before the earlier.
+  public static func parse(
+    _ bytes: some Collection<UInt8>, findDuplicates: Bool, mergesDuplicates: Bool = false
+  ) throws(JSONError) -> (value: JSONValue, duplicates: [String]) {
     let run: (UnsafeBufferPointer<UInt8>) -> Result<(JSONValue, [String]), JSONError> = { buffer in
       var parser = JSONParser(bytes: buffer)
-      if findDuplicates { parser.path = [] }
+      parser.mergesDuplicates = mergesDuplicates
       do throws(JSONError) {
         let value = try parser.parseDocument()
+        guard findDuplicates, parser.hasDuplicates else { return .success((value, [])) }
+        // Hardly any document comes here, so that only those that do pay for the paths.
+        parser = JSONParser(bytes: buffer)
+        parser.path = []
+        _ = try parser.parseDocument()
         return .success((value, parser.duplicates))
       } catch {
         return .failure(error)

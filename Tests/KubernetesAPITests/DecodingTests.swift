@@ -33,7 +33,9 @@ func kept(_ text: String, _ kind: String) throws -> JSONValue {
     #expect(object["extra"] == nil)
     #expect(object.at("spec", "ports")?[0] == ["port": 80])
     #expect(
-      FieldValidation.strictError(findings, duplicates: ["spec.a"], resource: services)?.message
+      FieldValidation.strictError(
+        findings, problems: [FieldValidation.duplicateMessage("spec.a")], resource: services)?
+        .message
         == "Service in version \"v1\" cannot be handled as a Service: strict decoding error: "
         + "duplicate field \"spec.a\", unknown field \"metadata.bogus\", "
         + "unknown field \"spec.ports[0].zap\", unknown field \"spec.zip\", unknown field \"extra\""

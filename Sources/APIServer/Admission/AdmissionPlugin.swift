@@ -18,4 +18,5 @@ enum AdmissionPlugin {
   static let serviceAccount = "ServiceAccount"
   static let storageObjectInUseProtection = "StorageObjectInUseProtection"
   static let taintNodesByCondition = "TaintNodesByCondition"
+  static let validatingAdmissionPolicy = "ValidatingAdmissionPolicy"
 }

@@ -98,6 +98,7 @@ extension Registry {
     default: break
     }
     try checkPodSecurity(object, old: nil, info, subresource: "", context)
+    try checkPolicies(.create, object, old: nil, info, context)
   }
 
   /// Judges a valid change.
@@ -127,6 +128,7 @@ extension Registry {
     default: break
     }
     try checkPodSecurity(object, old: old, info, subresource: subresource, context)
+    try checkPolicies(.update, object, old: old, info, subresource: subresource, context)
   }
 
   /// Judges a deletion.
@@ -139,6 +141,7 @@ extension Registry {
       throw .forbidden(info.gvr, name: old.name, "this namespace may not be deleted")
     }
     try checkNodeRestriction(.delete, .null, old: old, info, subresource: "", context)
+    try checkPolicies(.delete, nil, old: old, info, context)
   }
 
   /// Pods leave an unreachable node after five minutes unless they say otherwise.

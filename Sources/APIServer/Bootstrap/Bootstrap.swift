@@ -30,13 +30,27 @@ struct Bootstrap: Sendable {
     return false
   }
 
-  /// Keeps this server among the endpoints of the `kubernetes` Service until cancelled.
+  /// How many rounds of the endpoints pass, ten seconds each, between looks at the flow control's
+  /// objects: upstream looks once a minute.
+  private static let roundsBetweenLooks = 6
+
+  /// Keeps this server among the endpoints of the `kubernetes` Service, and the flow control's
+  /// objects as they must be, until cancelled.
   func keepEndpoints() async {
+    var round = 0
     while !Task.isCancelled {
       do throws(APIStatus) {
         try await reconcileEndpoints()
       } catch {
         logger.debug("the endpoints of the kubernetes Service: \(error)")
+      }
+      round += 1
+      if round % Self.roundsBetweenLooks == 0 {
+        do throws(APIStatus) {
+          try await keepFlowControl()
+        } catch {
+          logger.debug("the priority levels and flow schemas: \(error)")
+        }
       }
       try? await Task.sleep(nanoseconds: 10_000_000_000)
     }
@@ -50,6 +64,7 @@ struct Bootstrap: Sendable {
         ["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": .string(name)]])
     }
     try await makePolicy()
+    try await keepFlowControl()
     for (name, value, description) in [
       (
         "system-cluster-critical", 2_000_000_000,
@@ -106,6 +121,29 @@ struct Bootstrap: Sendable {
         _ = try await registry.delete(
           info, namespace: namespace, name: object.name, context: Self.context)
         missing.append((info, object))
+      }
+    }
+    if !missing.isEmpty { try await registry.createAll(missing, context: Self.context) }
+  }
+
+  /// Makes priority levels and flow schemas that are missing, and mends those that are the
+  /// server's to keep.
+  private func keepFlowControl() async throws(APIStatus) {
+    var missing: [(info: ResourceInfo, object: JSONValue)] = []
+    for entry in FlowControlPolicy.entries {
+      let kind = entry.object["kind"]?.stringValue ?? ""
+      let info = try registry.resource(
+        GroupVersionResource(
+          group: "flowcontrol.apiserver.k8s.io", resource: kind.lowercased() + "s"))
+      let key = registry.key(info, namespace: nil, name: entry.object.name)
+      guard let stored = registry.store.current().get(key) else {
+        missing.append((info, entry.object))
+        continue
+      }
+      let present = try ObjectCodec.parse(stored.value, key: key)
+      if let mended = FlowControlPolicy.change(of: present, to: entry) {
+        _ = try await registry.update(
+          info, namespace: nil, name: entry.object.name, object: mended, context: Self.context)
       }
     }
     if !missing.isEmpty { try await registry.createAll(missing, context: Self.context) }

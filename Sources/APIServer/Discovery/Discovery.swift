@@ -110,11 +110,12 @@ struct Discovery: Sendable {
         list.append(item)
       }
     }
-    return [
-      "kind": "APIResourceList", "apiVersion": "v1",
-      "groupVersion": .string(group.isEmpty ? version : "\(group)/\(version)"),
-      "resources": .array(list),
-    ]
+    var answer: JSONValue = ["kind": "APIResourceList"]
+    // Upstream's core group, which is older than the field, lacks it.
+    if !group.isEmpty { answer["apiVersion"] = "v1" }
+    answer["groupVersion"] = .string(group.isEmpty ? version : "\(group)/\(version)")
+    answer["resources"] = .array(list)
+    return answer
   }
 
   /// All groups (or the core group) with all their resources in one answer.

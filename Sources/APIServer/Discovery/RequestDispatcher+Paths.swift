@@ -40,23 +40,22 @@ extension RequestDispatcher {
       if let version = Discovery.aggregatedVersion(accept: accept) {
         return aggregated(version, core: true)
       }
-      return APIResponse(
-        json: discovery.coreVersions(
-          serverAddress: request.headers.first(name: "host") ?? ""))
+      return try describe(
+        discovery.coreVersions(serverAddress: request.headers.first(name: "host") ?? ""), accept)
     case ("apis", 1):
       if let version = Discovery.aggregatedVersion(accept: accept) {
         return aggregated(version, core: false)
       }
-      return APIResponse(json: discovery.groupList())
+      return try describe(discovery.groupList(), accept)
     case ("apis", 2):
       guard let group = discovery.group(segments[1]) else { return Self.pageNotFound }
-      return APIResponse(json: group)
+      return try describe(group, accept)
     case ("api", 2), ("apis", 3):
       let isCore = segments[0] == "api"
       let list = discovery.resourceList(
         group: isCore ? "" : segments[1], version: segments[isCore ? 1 : 2])
-      if let list { return APIResponse(json: list) }
-      if !isCore, registry.catalogue.groups.contains(where: { $0.group == segments[1] }) {
+      if let list { return try describe(list, accept) }
+      if isCore || registry.catalogue.groups.contains(where: { $0.group == segments[1] }) {
         throw .unknownResource
       }
       return Self.pageNotFound
@@ -96,6 +95,13 @@ extension RequestDispatcher {
   }
 
   static let pageNotFound = APIResponse(text: "404 page not found\n", status: .notFound)
+
+  /// What the server says of itself, in the form that was asked for.
+  private func describe(_ value: JSONValue, _ accept: String?) throws(APIStatus) -> APIResponse {
+    let representation = try Representation(accept: accept)
+    guard representation.transform == .none else { throw .notAcceptable }
+    return try encode(value, representation)
+  }
 
   private func aggregated(_ version: String, core: Bool) -> APIResponse {
     var response = APIResponse(json: discovery.aggregated(version: version, core: core))
@@ -179,6 +185,7 @@ extension RequestDispatcher {
     return registry.customResources.document("index") { custom in
       guard var index = try? JSONValue(parsing: builtIn) else { return builtIn }
       for (group, versions) in custom.groups {
+        index.set(OpenAPI.rootIndexEntry("apis/\(group)"), at: "paths", "apis/\(group)")
         for version in versions {
           index.set(
             OpenAPI.v3IndexEntry(
@@ -213,7 +220,18 @@ extension RequestDispatcher {
       return try openAPIv2(accept: accept)
     }
     guard segments[1] == "v3" else { return Self.pageNotFound }
-    if segments.count == 2 { return APIResponse(bytes: openAPIIndex()) }
+    if segments.count == 2 {
+      // Upstream says so of its index, if not of the documents.
+      return APIResponse(contentType: "text/plain; charset=utf-8", bytes: openAPIIndex())
+    }
+    let groups =
+      registry.catalogue.groups.map(\.group)
+      + registry.customResources.current().groups.map(\.group)
+    if let root = OpenAPI.rootDocument(
+      segments.dropFirst(2).joined(separator: "/"), groups: groups)
+    {
+      return APIResponse(bytes: root)
+    }
     let group: String
     let version: String
     if segments[2] == "api", segments.count == 4 {

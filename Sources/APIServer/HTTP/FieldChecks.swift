@@ -8,7 +8,7 @@ enum FieldChecks {
   /// - Throws: 400 where a value has the wrong type, and for anything unknown or repeated where
   ///   validation is strict.
   static func apply(
-    to object: inout JSONValue, info: ResourceInfo, duplicates: [String], context: RequestContext
+    to object: inout JSONValue, info: ResourceInfo, problems: TextProblems, context: RequestContext
   ) throws(APIStatus) {
     let findings = FieldValidation.prune(&object, resource: info)
     if let mismatch = findings.mismatch {
@@ -18,12 +18,12 @@ enum FieldChecks {
     case .ignore: break
     case .strict:
       if let failure = FieldValidation.strictError(
-        findings, duplicates: duplicates, resource: info)
+        findings, problems: problems.errors, resource: info)
       {
         throw failure
       }
     case .warn:
-      for duplicate in duplicates { context.warnings.add("duplicate field \"\(duplicate)\"") }
+      for warning in problems.warnings { context.warnings.add(warning) }
       for message in findings.messages { context.warnings.add(message) }
     }
   }

@@ -40,6 +40,8 @@ struct Representation: Sendable, Hashable {
 
   var format = Format.json
   var transform = Transform.none
+  /// Of `meta.k8s.io`, for tables and partial objects.
+  var metaVersion = "v1"
 
   var contentType: String {
     switch format {
@@ -75,18 +77,16 @@ struct Representation: Sendable, Hashable {
         format = .protobuf
       default: continue
       }
-      switch accepted.parameters["as"] {
-      case nil: break
-      case "Table"
-      where accepted.parameters["g"] == "meta.k8s.io" && accepted.parameters["v"] == "v1":
-        transform = .table
-      case "PartialObjectMetadata", "PartialObjectMetadataList":
-        guard accepted.parameters["g"] == "meta.k8s.io", accepted.parameters["v"] == "v1" else {
-          continue
-        }
-        transform = .partial
+      guard let kind = accepted.parameters["as"] else { return }
+      guard accepted.parameters["g"] == "meta.k8s.io", let version = accepted.parameters["v"],
+        ["v1", "v1beta1"].contains(version)
+      else { continue }
+      switch kind {
+      case "Table": transform = .table
+      case "PartialObjectMetadata", "PartialObjectMetadataList": transform = .partial
       default: continue
       }
+      metaVersion = version
       return
     }
     throw .notAcceptable
@@ -98,6 +98,5 @@ struct Representation: Sendable, Hashable {
 extension APIStatus {
   static let notAcceptable = APIStatus(
     code: 406, reason: "NotAcceptable",
-    message: "only the following media types are accepted: \(Representation.acceptedTypes), "
-      + "application/json;as=Table;g=meta.k8s.io;v=v1")
+    message: "only the following media types are accepted: \(Representation.acceptedTypes)")
 }

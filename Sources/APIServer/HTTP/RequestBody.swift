@@ -7,22 +7,22 @@ import Yams
 enum RequestBody {
   struct Parsed {
     var value: JSONValue
-    /// Paths of members that an object has more than once.
-    var duplicates: [String]
+    /// Members that an object has more than once.
+    var problems = TextProblems()
   }
 
-  static func parse(
-    _ request: APIRequest, kind: String, findDuplicates: Bool = true
-  ) throws(APIStatus) -> Parsed {
+  /// - Parameter isTyped: whether the object becomes one of a fixed type, in which objects that
+  ///   stand under one name are united.
+  static func parse(_ request: APIRequest, kind: String, isTyped: Bool = true) throws(APIStatus)
+    -> Parsed
+  {
     let type = MediaType(request.headers.first(name: "content-type") ?? "").type
     switch type {
     case "", "application/json": break
-    case "application/yaml":
-      return Parsed(value: try yaml(request.body, kind: kind), duplicates: [])
+    case "application/yaml": return try yaml(request.body, kind: kind)
     case "application/vnd.kubernetes.protobuf":
       do throws(ProtobufError) {
-        return Parsed(
-          value: try ProtobufDecoder.decode(Array(request.body.readableBytesView)), duplicates: [])
+        return Parsed(value: try ProtobufDecoder.decode(Array(request.body.readableBytesView)))
       } catch {
         throw .badRequest("the object provided is unrecognized (must be of type \(kind)): \(error)")
       }
@@ -32,82 +32,49 @@ enum RequestBody {
         message: "the body of the request was in an unknown format - accepted media types "
           + "include: application/json, application/yaml, application/vnd.kubernetes.protobuf")
     }
-    return try json(request.body, kind: kind, findDuplicates: findDuplicates)
+    return try json(request.body, kind: kind, isTyped: isTyped)
   }
 
-  static func json(_ body: ByteBuffer, kind: String, findDuplicates: Bool) throws(APIStatus)
-    -> Parsed
-  {
+  static func json(_ body: ByteBuffer, kind: String, isTyped: Bool) throws(APIStatus) -> Parsed {
     do throws(JSONError) {
-      let result = try JSONValue.parse(body.readableBytesView, findDuplicates: findDuplicates)
-      return Parsed(value: result.value, duplicates: result.duplicates)
+      let result = try JSONValue.parse(
+        body.readableBytesView, findDuplicates: true, mergesDuplicates: isTyped)
+      return Parsed(value: result.value, problems: TextProblems(duplicates: result.duplicates))
     } catch {
       throw .badRequest(
         "the object provided is unrecognized (must be of type \(kind)): couldn't get "
-          + "version/kind; json parse error: \(error)")
+          + "version/kind; json parse error: \(error.message) (\(summary(of: body)))")
     }
   }
 
-  static func yaml(_ body: ByteBuffer, kind: String) throws(APIStatus) -> JSONValue {
-    let text = String(buffer: body)
-    do {
-      guard let node = try Yams.compose(yaml: text) else { return .null }
-      return try value(of: node, depth: 0)
-    } catch let status as APIStatus {
-      throw status
+  static func yaml(_ body: ByteBuffer, kind: String) throws(APIStatus) -> Parsed {
+    do throws(YAMLReader.Failure) {
+      let document = try YAMLReader.read(body.readableBytesView)
+      return Parsed(
+        value: document.value, problems: TextProblems(repeatedYAMLKeys: document.repeated))
     } catch {
       throw .badRequest(
-        "the object provided is unrecognized (must be of type \(kind)): "
-          + "yaml parse error: \(error)")
+        "the object provided is unrecognized (must be of type \(kind)): \(error) "
+          + "(\(summary(of: body)))")
     }
   }
 
-  private static func value(of node: Node, depth: Int) throws(APIStatus) -> JSONValue {
-    guard depth < 256 else { throw .badRequest("the YAML is nested too deeply") }
-    switch node {
-    case .mapping(let mapping):
-      var object = JSONObject()
-      for (key, child) in mapping {
-        object[try name(of: key)] = try value(of: child, depth: depth + 1)
-      }
-      return .object(object)
-    case .sequence(let sequence):
-      var values: [JSONValue] = []
-      for child in sequence { values.append(try value(of: child, depth: depth + 1)) }
-      return .array(values)
-    case .scalar(let scalar):
-      guard scalar.style == .plain || scalar.style == .any else { return .string(scalar.string) }
-      if node.null != nil { return .null }
-      if let flag = flag(scalar.string) ?? node.bool { return .bool(flag) }
-      if let number = node.int { return .int(Int64(number)) }
-      if let number = node.float, number.isFinite { return .double(number) }
-      return .string(scalar.string)
-    case .alias: throw .badRequest("YAML aliases are not taken")
-    }
-  }
-
-  /// YAML 1.1, which upstream reads, has single letters for yes and no.
-  private static func flag(_ text: String) -> Bool? {
-    switch text {
-    case "y", "Y": true
-    case "n", "N": false
-    default: nil
-    }
-  }
-
-  /// Keys are texts; what would be another value is written as that value is.
-  private static func name(of key: Node) throws(APIStatus) -> String {
-    guard case .scalar = key else { throw .badRequest("a key of the YAML is no string") }
-    let value = try value(of: key, depth: 0)
-    return value.stringValue ?? value.text
+  /// The first bytes of a body, in which its sender may know it again.
+  static func summary(of body: ByteBuffer) -> String {
+    let bytes = body.readableBytesView
+    guard let first = bytes.first else { return "<empty>" }
+    let start = bytes.prefix(30)
+    let text =
+      first == UInt8(ascii: "{")
+      ? String(decoding: start, as: UTF8.self)
+      : start.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    return bytes.count > start.count ? text + " ..." : text
   }
 
   /// A text, in quotes where it would be read as something else.
   private static func textNode(_ text: String) -> Node {
     let plain = Node(text)
-    let isPlain =
-      plain.null == nil && plain.bool == nil && plain.int == nil && plain.float == nil
-      && plain.timestamp == nil && flag(text) == nil
+    let isPlain = YAMLScalar.isWord(text) && plain.timestamp == nil && plain.float == nil
     return Node(text, Tag(.str), isPlain ? .any : .doubleQuoted)
   }
 

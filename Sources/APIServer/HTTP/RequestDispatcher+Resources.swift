@@ -140,7 +140,8 @@ extension RequestDispatcher {
         context: call.context)
       return try respond(result.object, call, status: result.isCreated ? .created : .ok)
     case "patch":
-      let patch = try patch(call.request)
+      var call = call
+      let patch = try patch(&call)
       if case .apply(let configuration, let force) = patch {
         let result = try await registry.apply(
           resource, namespace: call.namespace, name: info.name, configuration: configuration,
@@ -174,7 +175,8 @@ extension RequestDispatcher {
   /// The object in the body, with unknown fields seen to.
   func body(_ call: ResourceCall, resource: ResourceInfo? = nil) throws(APIStatus) -> JSONValue {
     let resource = resource ?? call.resource
-    let parsed = try RequestBody.parse(call.request, kind: resource.kind)
+    let parsed = try RequestBody.parse(
+      call.request, kind: resource.kind, isTyped: resource.custom == nil)
     var object = parsed.value.isNull ? .object([:]) : parsed.value
     try registry.checkType(of: object, resource)
     if object["kind"]?.stringValue ?? "" == "" { object["kind"] = .string(resource.kind) }
@@ -182,55 +184,8 @@ extension RequestDispatcher {
       object["apiVersion"] = .string(resource.gvr.apiVersion)
     }
     try FieldChecks.apply(
-      to: &object, info: resource, duplicates: parsed.duplicates, context: call.context)
+      to: &object, info: resource, problems: parsed.problems, context: call.context)
     return object
-  }
-
-  func patch(_ request: APIRequest) throws(APIStatus) -> ObjectPatch {
-    let type = MediaType(request.headers.first(name: "content-type") ?? "").type
-    func document() throws(APIStatus) -> JSONValue {
-      do throws(JSONError) {
-        return try JSONValue(parsing: request.body.readableBytesView)
-      } catch {
-        throw .badRequest("error decoding patch: \(error)")
-      }
-    }
-    switch type {
-    case "application/json-patch+json": return .json(try document())
-    case "application/merge-patch+json": return .merge(try document())
-    case "application/strategic-merge-patch+json": return .strategicMerge(try document())
-    case "application/apply-patch+yaml":
-      return .apply(try configuration(request), force: request.query.isTrue("force"))
-    default:
-      throw APIStatus(
-        code: 415, reason: "UnsupportedMediaType",
-        message: "the body of the request was in an unknown format - accepted media types "
-          + "include: application/json-patch+json, application/merge-patch+json, "
-          + "application/strategic-merge-patch+json")
-    }
-  }
-
-  /// What is to be applied, in YAML or JSON.
-  private func configuration(_ request: APIRequest) throws(APIStatus) -> JSONValue {
-    guard !(request.query["fieldManager"] ?? "").isEmpty else {
-      throw Self.invalidOptions(
-        "PatchOptions", field: "fieldManager", reason: "FieldValueRequired",
-        "Required value: is required for apply patch")
-    }
-    var value: JSONValue
-    do throws(JSONError) {
-      value = try JSONValue(parsing: request.body.readableBytesView)
-    } catch {
-      do throws(APIStatus) {
-        value = try RequestBody.yaml(request.body, kind: "object")
-      } catch {
-        throw .badRequest("error decoding YAML: \(error.message)")
-      }
-    }
-    guard value.objectValue != nil else {
-      throw .badRequest("error decoding YAML: a configuration is an object")
-    }
-    return value
   }
 
   static func invalidOptions(
@@ -269,7 +224,7 @@ extension RequestDispatcher {
       let type = MediaType(call.request.headers.first(name: "content-type") ?? "").type
       value =
         type == "application/yaml"
-        ? try RequestBody.yaml(call.request.body, kind: "DeleteOptions")
+        ? try RequestBody.yaml(call.request.body, kind: "DeleteOptions").value
         : try deleteOptionsJSON(call.request.body)
       if let kind = value["kind"]?.stringValue, kind != "DeleteOptions" {
         throw .badRequest(
@@ -280,10 +235,7 @@ extension RequestDispatcher {
     }
     let query = call.request.query
     if value.objectValue?.isEmpty ?? true {
-      if let grace = query["gracePeriodSeconds"] {
-        guard let seconds = Int64(grace) else {
-          throw .badRequest("gracePeriodSeconds \"\(grace)\" is no number")
-        }
+      if let seconds = try Self.integer(query, "gracePeriodSeconds") {
         value["gracePeriodSeconds"] = .int(seconds)
       }
       if let policy = query["propagationPolicy"] { value["propagationPolicy"] = .string(policy) }
@@ -345,12 +297,9 @@ extension RequestDispatcher {
     var selection = ListSelection(
       continueToken: query["continue"] ?? "", resourceVersion: query["resourceVersion"] ?? "",
       resourceVersionMatch: query["resourceVersionMatch"] ?? "")
-    if let limit = query["limit"] {
-      guard let limit = Int(limit), limit >= 0 else {
-        throw .badRequest("limit \"\(limit)\" is no number")
-      }
-      selection.limit = limit
-    }
+    // Zero and less mean no limit.
+    selection.limit = max(0, Int(clamping: try Self.integer(query, "limit") ?? 0))
+    _ = try Self.integer(query, "timeoutSeconds")
     if let text = query["labelSelector"], !text.isEmpty {
       selection.labels = try Selectors.labels(text)
     }
@@ -360,78 +309,22 @@ extension RequestDispatcher {
     if call.info.verb == "watch", !call.info.name.isEmpty {
       selection.fields = try Selectors.fields("metadata.name=\(call.info.name)", call.resource)
     }
-    try checkVersions(selection, call)
+    try ListOptions.check(
+      selection, isWatch: call.info.verb == "watch",
+      sendInitialEvents: query["sendInitialEvents"])
     return selection
   }
 
-  private func checkVersions(_ selection: ListSelection, _ call: ResourceCall) throws(APIStatus) {
-    func invalid(_ field: String, _ message: String) -> APIStatus {
-      APIStatus(
-        code: 422, reason: "Invalid",
-        message: "ListOptions.meta.k8s.io \"\" is invalid: \(field): Forbidden: \(message)",
-        kind: "ListOptions", group: "meta.k8s.io",
-        causes: [
-          APIStatus.Cause(
-            reason: "FieldValueForbidden", message: "Forbidden: \(message)", field: field)
-        ])
-    }
-    let match = selection.resourceVersionMatch
-    let version = selection.resourceVersion
-    if !version.isEmpty, version != "0", Revision(version) == nil {
-      throw .invalidResourceVersion(version)
-    }
-    let isWatch = call.info.verb == "watch"
-    let initial = call.request.query["sendInitialEvents"]
-    if isWatch {
-      if initial == nil, !match.isEmpty {
-        throw invalid(
-          "resourceVersionMatch",
-          "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
-      }
-      if initial != nil, match != "NotOlderThan" {
-        throw invalid(
-          "resourceVersionMatch",
-          "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
-      }
-      return
-    }
-    if initial != nil {
-      throw invalid("sendInitialEvents", "sendInitialEvents is forbidden for list")
-    }
-    guard !match.isEmpty else {
-      if !selection.continueToken.isEmpty, !version.isEmpty, version != "0" {
-        throw .badRequest(
-          "specifying resource version is not allowed when using continue")
-      }
-      return
-    }
-    if !selection.continueToken.isEmpty {
-      throw invalid(
-        "resourceVersionMatch",
-        "resourceVersionMatch is forbidden when continue is provided")
-    }
-    if version.isEmpty {
-      throw invalid(
-        "resourceVersionMatch",
-        "resourceVersionMatch is forbidden unless resourceVersion is provided")
-    }
-    if match != "Exact", match != "NotOlderThan" {
-      throw APIStatus(
-        code: 422, reason: "Invalid",
-        message: "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Unsupported "
-          + "value: \"\(match)\": supported values: \"Exact\", \"NotOlderThan\", \"\"",
-        kind: "ListOptions", group: "meta.k8s.io",
-        causes: [
-          APIStatus.Cause(
-            reason: "FieldValueNotSupported",
-            message: "Unsupported value: \"\(match)\": supported values: \"Exact\", "
-              + "\"NotOlderThan\", \"\"", field: "resourceVersionMatch")
-        ])
-    }
-    if match == "Exact", version == "0" {
-      throw invalid(
-        "resourceVersionMatch",
-        "resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"")
-    }
+  /// A parameter that is a number; `nil` where it is absent or empty.
+  ///
+  /// - Throws: 400 for anything else, in the words of Go's parser.
+  static func integer(_ query: QueryParameters, _ name: String) throws(APIStatus) -> Int64? {
+    guard let text = query[name], !text.isEmpty else { return nil }
+    if let number = Int64(text) { return number }
+    let digits = text.hasPrefix("-") || text.hasPrefix("+") ? text.dropFirst() : text[...]
+    let isNumber = !digits.isEmpty && digits.utf8.allSatisfy { (0x30...0x39).contains($0) }
+    throw .badRequest(
+      "strconv.ParseInt: parsing \(GoFormat.quoted(text)): "
+        + (isNumber ? "value out of range" : "invalid syntax"))
   }
 }

@@ -20,7 +20,8 @@ extension RequestDispatcher {
         remainingCount: nil)
       return try encode(table, call.representation, status: status)
     case .partial:
-      return try encode(Self.partial(try object.value()), call.representation, status: status)
+      return try encode(
+        Self.partial(try object.value(), call), call.representation, status: status)
     }
   }
 
@@ -103,10 +104,11 @@ extension RequestDispatcher {
     case .partial:
       var items: [JSONValue] = []
       for object in result.objects {
-        items.append(Self.partial(try object.value()))
+        items.append(Self.partial(try object.value(), call))
       }
       let list: JSONValue = [
-        "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
+        "kind": "PartialObjectMetadataList",
+        "apiVersion": .string("meta.k8s.io/\(call.representation.metaVersion)"),
         "metadata": partialListMetadata(result), "items": .array(items),
       ]
       return try encode(list, call.representation)
@@ -163,21 +165,23 @@ extension RequestDispatcher {
     return output
   }
 
-  static func partial(_ object: JSONValue) -> JSONValue {
-    [
-      "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
-      "metadata": object["metadata"] ?? [:],
-    ]
+  static func partial(_ object: JSONValue, _ call: ResourceCall) -> JSONValue {
+    TablePrinter.partialMetadata(
+      of: object, resource: call.resource, version: call.representation.metaVersion)
   }
 
+  /// - Parameter hasColumns: whether the columns are described, or named once and for all before.
   func table(
     _ objects: [JSONValue], _ call: ResourceCall, revision: String, continueToken: String,
-    remainingCount: Int?
+    remainingCount: Int?, hasColumns: Bool = true
   ) -> JSONValue {
-    TablePrinter.table(
+    var table = TablePrinter.table(
       objects: objects, resource: call.resource, includeObject: call.includeObject,
       resourceVersion: revision, continue: continueToken,
       remainingItemCount: continueToken.isEmpty ? nil : remainingCount.map(Int64.init),
-      now: Timestamp(milliseconds: Int64(WallClock.milliseconds())))
+      now: Timestamp(milliseconds: Int64(WallClock.milliseconds())),
+      version: call.representation.metaVersion)
+    if !hasColumns { table["columnDefinitions"] = .null }
+    return table
   }
 }

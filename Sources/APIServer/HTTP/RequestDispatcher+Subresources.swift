@@ -32,8 +32,10 @@ extension RequestDispatcher {
         subresource: info.subresource, context: call.context)
       return try respond(updated, call)
     case "patch":
+      var call = call
+      let patch = try patch(&call)
       let patched = try await registry.patch(
-        resource, namespace: call.namespace, name: info.name, patch: try patch(call.request),
+        resource, namespace: call.namespace, name: info.name, patch: patch,
         subresource: info.subresource, context: call.context)
       return try respond(patched, call)
     default: throw .methodNotAllowed
@@ -60,21 +62,22 @@ extension RequestDispatcher {
     case "get":
       let object = try await registry.get(
         resource, namespace: call.namespace, name: info.name)
-      return try respond(Scale.of(try object.value(), resource), call)
+      return try respond(scale: Scale.of(try object.value(), resource), call)
     case "update":
       let scale = try RequestBody.parse(call.request, kind: "Scale").value
       let scaled = try await registry.scale(
         resource, namespace: call.namespace, name: info.name, context: call.context,
         verb: "update"
       ) { (_: JSONValue) throws(APIStatus) in scale }
-      return try respond(Scale.of(try scaled.value(), resource), call)
+      return try respond(scale: Scale.of(try scaled.value(), resource), call)
     case "patch":
-      let patch = try patch(call.request)
+      var call = call
+      let patch = try patch(&call)
       if case .apply(let configuration, let force) = patch {
         let scaled = try await registry.applyScale(
           resource, namespace: call.namespace, name: info.name, configuration: configuration,
           force: force, context: call.context)
-        return try respond(Scale.of(try scaled.value(), resource), call)
+        return try respond(scale: Scale.of(try scaled.value(), resource), call)
       }
       let scaled = try await registry.scale(
         resource, namespace: call.namespace, name: info.name, context: call.context,
@@ -82,8 +85,21 @@ extension RequestDispatcher {
       ) { (current: JSONValue) throws(APIStatus) in
         try patch.apply(toScale: current)
       }
-      return try respond(Scale.of(try scaled.value(), resource), call)
+      return try respond(scale: Scale.of(try scaled.value(), resource), call)
     default: throw .methodNotAllowed
+    }
+  }
+
+  private func respond(scale: JSONValue, _ call: ResourceCall) throws(APIStatus) -> APIResponse {
+    switch call.representation.transform {
+    case .none: return try respond(scale, call)
+    case .partial: return try encode(Self.partial(scale, call), call.representation)
+    case .table:
+      let table = TablePrinter.table(
+        scale: scale, resource: call.resource, includeObject: call.includeObject,
+        now: Timestamp(milliseconds: Int64(WallClock.milliseconds())),
+        version: call.representation.metaVersion)
+      return try encode(table, call.representation)
     }
   }
 

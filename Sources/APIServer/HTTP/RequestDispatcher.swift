@@ -52,11 +52,18 @@ final class RequestDispatcher: Sendable {
   func respond(to request: APIRequest) async -> APIResponse {
     let info = request.info
     let begun = ContinuousClock.now
-    var response = await admit(request, info)
+    var response = info.isUndetermined ? Self.undetermined(info) : await admit(request, info)
     metrics.count(
       info, code: Int(response.status.code), duration: ContinuousClock.now - begun)
     response.headers.add(name: "Cache-Control", value: "no-cache, private")
     return response
+  }
+
+  private static func undetermined(_ info: RequestInfo) -> APIResponse {
+    APIResponse(
+      text: "Internal Server Error: \(GoFormat.quoted(info.path)): failed to create RequestInfo: "
+        + "unable to determine kind and namespace from url, \(info.path)\n",
+      status: .internalServerError)
   }
 
   /// Finds out who asks, and has the request wait for its turn.

@@ -3,6 +3,8 @@ import NIOHTTP1
 /// What a path and a method ask for, before anything is looked up.
 struct RequestInfo: Sendable, Hashable {
   var isResource = false
+  /// A path whose first word asks for something that must follow and does not.
+  var isUndetermined = false
   /// The path with its escapes decoded.
   var path = ""
   /// get, list, watch, create, update, patch, delete, deletecollection; for other paths the
@@ -37,6 +39,10 @@ struct RequestInfo: Sendable, Hashable {
       version = segments[2]
       segments.removeFirst(3)
     default: return
+    }
+    if segments.count == 1, segments[0] == "watch" || segments[0] == "proxy" {
+      isUndetermined = true
+      return
     }
     isResource = true
     // The old way to watch, before there was a parameter for it.

@@ -47,7 +47,8 @@ public enum ObjectPatch: Sendable {
     }
     let patched = object
     do throws(APIStatus) {
-      try FieldChecks.apply(to: &object, info: info, duplicates: [], context: context)
+      try FieldChecks.apply(
+        to: &object, info: info, problems: context.patchProblems, context: context)
     } catch {
       guard error.code == 400 else { throw error }
       // What a patch leaves is no longer what somebody sent: the patch is invalid, not the body.

@@ -65,7 +65,15 @@ extension Registry {
   public func get(
     _ info: ResourceInfo, namespace: String?, name: String, resourceVersion: String = ""
   ) async throws(APIStatus) -> StoredObject {
-    let reader = try await reader(resourceVersion: resourceVersion)
+    let reader: any KeyspaceReader
+    do throws(APIStatus) {
+      reader = try await self.reader(resourceVersion: resourceVersion)
+    } catch {
+      guard error.code == 400 else { throw error }
+      // Upstream finds out too late to call it the caller's mistake.
+      throw APIStatus(
+        code: 500, reason: "", message: APIStatus.resourceVersionProblem(resourceVersion))
+    }
     guard let entry = reader.get(key(info, namespace: namespace, name: name)) else {
       throw .notFound(info.gvr, name: name)
     }
@@ -194,7 +202,13 @@ extension Registry {
 
 extension APIStatus {
   static func invalidResourceVersion(_ text: String) -> APIStatus {
-    APIStatus(
-      code: 400, reason: "BadRequest", message: "invalid resource version \"\(text)\"")
+    .badRequest("invalid resource version: \(resourceVersionProblem(text))")
+  }
+
+  static func resourceVersionProblem(_ text: String) -> String {
+    let quoted = GoFormat.quoted(text)
+    let isNumber = text.utf8.allSatisfy { (0x30...0x39).contains($0) }
+    return "resourceVersion: Invalid value: \(quoted): strconv.ParseUint: parsing \(quoted): "
+      + (isNumber ? "value out of range" : "invalid syntax")
   }
 }

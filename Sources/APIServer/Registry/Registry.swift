@@ -18,6 +18,7 @@ public final class Registry: Sendable {
   let events = SharedEvents()
   let batches = SharedBatches()
   let snapshots = SnapshotCache()
+  let policies = PolicyCache()
   let clock: @Sendable () -> UInt64
   /// Whom admission asks what callers may do; nil: they may do everything.
   let access: Authorizer?

@@ -21,6 +21,8 @@ public struct RequestContext: Sendable {
   public var dryRun: Bool
   public var fieldValidation: FieldValidationMode
   public var fieldManager: String
+  /// What the text of a patch says twice.
+  public var patchProblems = TextProblems()
   /// Filled while the call runs; an HTTP answer carries them as Warning headers.
   public var warnings: WarningCollector
 

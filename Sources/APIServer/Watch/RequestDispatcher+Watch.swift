@@ -103,6 +103,8 @@ final class WatchSession: Sendable {
   private let representation: String
   private let registryPrefix: Key
   private let lastRevision = LockedValue<Revision>(0)
+  /// Whether the columns of a table are still to be told: the first event does, once for all.
+  private let owesColumns: LockedValue<Bool>
 
   init(
     dispatcher: RequestDispatcher, call: RequestDispatcher.ResourceCall, stream: ResponseStream
@@ -115,6 +117,7 @@ final class WatchSession: Sendable {
       name += "/" + (call.request.query["includeObject"] ?? "")
     }
     representation = name
+    owesColumns = LockedValue(call.representation.transform == .table)
     registryPrefix = dispatcher.registry.prefix(call.resource, namespace: call.namespace)
   }
 
@@ -130,12 +133,20 @@ final class WatchSession: Sendable {
       if output.readableBytes > 0, !stream.write(output) { return }
       lastRevision.set(max(lastRevision.get(), upTo))
     case .events(let events, let upTo):
-      let output = dispatcher.registry.batches.buffer(
-        of: events, prefix: registryPrefix, representation: representation
-      ) { event in
+      func encoded(_ event: Event) -> ByteBuffer? {
         guard let kind = Registry.kind(of: event) else { return nil }
         let shared = dispatcher.registry.events.shared(event)
         return frame(WatchChange(kind: kind, source: .shared(shared)))
+      }
+      var output = ByteBuffer()
+      if owesColumns.get() {
+        for event in events {
+          guard var frame = encoded(event) else { continue }
+          output.writeBuffer(&frame)
+        }
+      } else {
+        output = dispatcher.registry.batches.buffer(
+          of: events, prefix: registryPrefix, representation: representation, frame: encoded)
       }
       if output.readableBytes > 0, !stream.write(output) { return }
       lastRevision.set(max(lastRevision.get(), upTo))
@@ -162,16 +173,23 @@ final class WatchSession: Sendable {
     ]
     switch call.representation.transform {
     case .none: break
-    case .partial: object = RequestDispatcher.partial(object)
+    case .partial: object = RequestDispatcher.partial(object, call)
     case .table:
       object = dispatcher.table(
-        [], call, revision: String(revision), continueToken: "", remainingCount: nil)
+        [], call, revision: String(revision), continueToken: "", remainingCount: nil,
+        hasColumns: owesColumns.get())
+      owesColumns.set(false)
       object.set(metadata, at: "metadata")
     }
     if let bytes = encoded(object) { stream.write(frame(.bookmark, bytes: bytes)) }
   }
 
   private func frame(_ change: WatchChange) -> ByteBuffer? {
+    if owesColumns.get() {
+      guard let frame = encode(change, hasColumns: true) else { return nil }
+      owesColumns.set(false)
+      return frame
+    }
     switch change.source {
     case .object: return encode(change)
     case .shared(let event):
@@ -179,7 +197,7 @@ final class WatchSession: Sendable {
     }
   }
 
-  private func encode(_ change: WatchChange) -> ByteBuffer? {
+  private func encode(_ change: WatchChange, hasColumns: Bool = false) -> ByteBuffer? {
     let resource = call.resource
     let isStored =
       resource.gvr == resource.storageGVR
@@ -196,10 +214,11 @@ final class WatchSession: Sendable {
     Conversion.serve(&value, resource, revision: change.revision)
     switch call.representation.transform {
     case .none: break
-    case .partial: value = RequestDispatcher.partial(value)
+    case .partial: value = RequestDispatcher.partial(value, call)
     case .table:
       value = dispatcher.table(
-        [value], call, revision: value.resourceVersion, continueToken: "", remainingCount: nil)
+        [value], call, revision: value.resourceVersion, continueToken: "", remainingCount: nil,
+        hasColumns: hasColumns)
     }
     guard let bytes = encoded(value) else {
       // An event that can't be told must not be skipped in silence.

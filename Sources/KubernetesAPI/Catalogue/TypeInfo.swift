@@ -89,6 +89,12 @@ public struct TypeInfo: Sendable {
     public var version: String
     public var kind: String
 
+    public init(group: String, version: String, kind: String) {
+      self.group = group
+      self.version = version
+      self.kind = kind
+    }
+
     public var apiVersion: String { group.isEmpty ? version : "\(group)/\(version)" }
   }
 

@@ -1,18 +1,15 @@
 import JSONDocument
 
 extension FieldValidation.Walker {
-  func mismatch(_ value: JSONValue, _ typeName: String, field: String, path: String)
-    -> FieldValidation.TypeMismatch
-  {
+  func mismatch(_ value: JSONValue, _ typeName: String) -> FieldValidation.TypeMismatch {
     FieldValidation.TypeMismatch(
       message: "json: cannot unmarshal \(GoFormat.typeName(value)) into Go value of type "
-        + Self.goName(typeName), path: path)
+        + Self.goName(typeName), path: "")
   }
 
   /// `json: cannot unmarshal number into Go struct field ConfigMap.data of type string`
   static func mismatch(
-    _ value: JSONValue, expected: FieldType, owner: TypeInfo, field: FieldInfo, path: String,
-    _ catalogue: Catalogue
+    _ value: JSONValue, expected: FieldType, owner: TypeInfo, path: String, _ catalogue: Catalogue
   ) -> FieldValidation.TypeMismatch {
     var found = GoFormat.typeName(value)
     if case .integer = expected {

@@ -1,46 +1,60 @@
 import JSONDocument
 
 extension FieldValidation {
+  /// Walks an object along the plan of its type and brings it into shape in place.
   struct Walker {
-    var catalogue: Catalogue
+    let catalogue: Catalogue
+    let plan: FieldPlan
     var findings = Findings()
+    /// Where the walk is; made a text only where there is something to say.
+    private var place: [Step] = []
+    /// The members that lead to a field: the last one and its type are what a mismatch names.
+    private var field = (type: 0, index: 0)
+
     /// Upstream stops counting as well.
     static let maximumFindings = 100
 
-    mutating func object(_ value: inout JSONValue, _ type: TypeInfo, path: String)
-      throws(TypeMismatch)
-    {
-      guard case .object(let members) = value else {
-        throw mismatch(value, type.name, field: "", path: path)
-      }
+    enum Step {
+      case member(String)
+      case element(Int)
+      /// A key of a map; Go's messages leave out those of maps of plain values.
+      case key(String, isShown: Bool)
+    }
+
+    init(catalogue: Catalogue) {
+      self.catalogue = catalogue
+      plan = catalogue === Catalogue.shared ? .shared : FieldPlan(catalogue, Emission(catalogue))
+    }
+
+    mutating func root(_ value: inout JSONValue, _ type: TypeInfo) throws(TypeMismatch) {
+      guard case .object = value else { throw mismatch(value, type.name) }
+      try object(&value, type.id.index)
+    }
+
+    /// - Precondition: the value is an object.
+    private mutating func object(_ value: inout JSONValue, _ type: Int) throws(TypeMismatch) {
+      guard case .object(var members) = value else { return }
       value = .null
-      var result = JSONObject()
-      result.reserveCapacity(members.count)
-      let isRoot = !type.kinds.isEmpty
-      for position in 0..<members.count {
-        let key = members.keys[position]
-        guard let index = type.positions[key] else {
-          if isRoot, key == "kind" || key == "apiVersion" {
-            result[key] = members.values[position]
-          } else if findings.unknown.count < Self.maximumFindings {
-            findings.unknown.append(path.isEmpty ? key : "\(path).\(key)")
+      try members.editAll { (key: String, member: inout JSONValue) throws(TypeMismatch) -> Bool in
+        guard let index = catalogue.types[type].positions[key] else {
+          if plan.isRoot[type], key == "kind" || key == "apiVersion" { return true }
+          if findings.unknown.count < Self.maximumFindings {
+            findings.unknown.append(path(to: key))
           }
-          continue
+          return false
         }
-        let field = type.fields[index]
-        var member = members.values[position]
-        let emission = Emission.shared.fields[type.id.index][index]
-        if member.isNull { continue }
-        let inner = path.isEmpty ? key : "\(path).\(key)"
-        try self.value(&member, field.type, owner: type, field: field, path: inner)
-        if emission.dropsZero, Self.isZero(member) { continue }
-        if case .array(let elements) = member, elements.isEmpty {
-          // An empty list that is always written was null once stored.
-          continue
-        }
-        result[key] = member
+        if case .null = member { return false }
+        let facts = plan.members[type][index]
+        place.append(.member(key))
+        field = (type, index)
+        try self.value(&member, Int(facts.node))
+        place.removeLast()
+        if facts.dropsZero, Self.isZero(member) { return false }
+        // An empty list that is always written was null once stored.
+        if case .array(let elements) = member, elements.isEmpty { return false }
+        return true
       }
-      value = .object(result)
+      value = .object(members)
     }
 
     static func isZero(_ value: JSONValue) -> Bool {
@@ -55,124 +69,139 @@ extension FieldValidation {
       }
     }
 
-    private mutating func value(
-      _ value: inout JSONValue, _ type: FieldType, owner: TypeInfo, field: FieldInfo, path: String
-    ) throws(TypeMismatch) {
-      func wrong(_ value: JSONValue) -> TypeMismatch {
-        Self.mismatch(value, expected: type, owner: owner, field: field, path: path, catalogue)
-      }
-      switch type {
+    private mutating func value(_ value: inout JSONValue, _ position: Int) throws(TypeMismatch) {
+      let node = plan.nodes[position]
+      switch node.shape {
       case .string:
-        guard case .string = value else { throw wrong(value) }
+        guard case .string = value else { throw wrong(value, position) }
       case .bytes:
-        guard case .string(let text) = value else { throw wrong(value) }
-        guard let bytes = Base64.decode(text) else {
+        guard case .string(let text) = value else { throw wrong(value, position) }
+        guard Base64.decode(text) != nil else {
           throw TypeMismatch(
-            message: "illegal base64 data at input byte \(Base64.firstBadByte(text))", path: path)
+            message: "illegal base64 data at input byte \(Base64.firstBadByte(text))", path: path())
         }
-        _ = bytes
       case .boolean:
-        guard case .bool = value else { throw wrong(value) }
-      case .integer(let bits):
-        guard case .int(let number) = value, bits == 64 || Int32(exactly: number) != nil else {
-          throw wrong(value)
+        guard case .bool = value else { throw wrong(value, position) }
+      case .integer32:
+        guard case .int(let number) = value, Int32(exactly: number) != nil else {
+          throw wrong(value, position)
         }
+      case .integer64:
+        guard case .int = value else { throw wrong(value, position) }
       case .number:
-        guard value.doubleValue != nil else { throw wrong(value) }
-      case .list(let element):
-        guard case .array(var elements) = value else { throw wrong(value) }
+        guard value.doubleValue != nil else { throw wrong(value, position) }
+      case .list:
+        guard case .array(var elements) = value else { throw wrong(value, position) }
         value = .null
+        let element = Int(node.link)
+        let owner = field
         for index in elements.indices {
-          if elements[index].isNull { elements[index] = Self.zero(of: element) }
-          try self.value(
-            &elements[index], element, owner: owner, field: field, path: "\(path)[\(index)]")
+          if case .null = elements[index] { elements[index] = zero(of: element) }
+          place.append(.element(index))
+          field = owner
+          try self.value(&elements[index], element)
+          place.removeLast()
         }
         value = .array(elements)
-      case .map(let element):
-        guard case .object(var members) = value else { throw wrong(value) }
+      case .map:
+        guard case .object(var members) = value else { throw wrong(value, position) }
         value = .null
-        for (key, member) in members {
-          var member = member.isNull ? Self.zero(of: element) : member
-          // Go's messages leave out the keys of maps of plain values.
-          let place = element.typeID == nil ? path : "\(path).\(key)"
-          try self.value(&member, element, owner: owner, field: field, path: place)
-          members[key] = member
+        let element = Int(node.link)
+        let owner = field
+        try members.editAll { (key: String, member: inout JSONValue) throws(TypeMismatch) -> Bool in
+          if case .null = member { member = zero(of: element) }
+          place.append(.key(key, isShown: node.hasTypedElements))
+          field = owner
+          try self.value(&member, element)
+          place.removeLast()
+          return true
         }
         value = .object(members)
-      case .type(let id):
-        let target = catalogue.type(id)
-        if case .object = value, let schema = Self.schemaType(behind: target, catalogue) {
-          try object(&value, schema, path: path)
-          return
-        }
-        guard let special = target.special else {
-          guard case .object = value else { throw wrong(value) }
-          try object(&value, target, path: path)
-          return
-        }
-        try self.special(&value, special, path: path, wrong: wrong)
+      case .object:
+        guard case .object = value else { throw wrong(value, position) }
+        try object(&value, Int(node.link))
+      case .schemaOrAny:
+        if case .object = value { try object(&value, Int(node.link)) }
+      case .any: break
+      case .anyObject:
+        guard case .object = value else { throw wrong(value, position) }
+      case .intOrString:
+        guard IntOrString(value) != nil else { throw wrong(value, position) }
+      case .quantity: try quantity(&value)
+      case .time, .microTime: try time(&value, position, isMicro: node.shape == .microTime)
       }
-    }
-
-    /// Where a schema or something simpler may stand, an object is a schema.
-    private static func schemaType(behind type: TypeInfo, _ catalogue: Catalogue) -> TypeInfo? {
-      guard type.special == .any,
-        type.name.hasSuffix(".JSONSchemaPropsOrBool")
-          || type.name.hasSuffix(".JSONSchemaPropsOrArray")
-      else { return nil }
-      return catalogue.type(
-        "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps")
     }
 
     /// What null becomes inside a list or a map.
-    private static func zero(of type: FieldType) -> JSONValue {
-      switch type {
+    private func zero(of element: Int) -> JSONValue {
+      switch plan.nodes[element].shape {
       case .string, .bytes: ""
       case .boolean: false
-      case .integer, .number: 0
+      case .integer32, .integer64, .number: 0
       case .list: []
-      case .map, .type: [:]
+      default: [:]
       }
     }
 
-    private func special(
-      _ value: inout JSONValue, _ special: SpecialType, path: String,
-      wrong: (JSONValue) -> TypeMismatch
-    ) throws(TypeMismatch) {
-      switch special {
-      case .quantity:
-        var text: String
-        switch value {
-        case .string(let string): text = string
-        case .double(let number): text = Quantity.text(of: number) ?? value.text
-        case .int: text = value.text
-        case .object(let object) where object.isEmpty: text = "0"
-        default: text = value.text
-        }
-        while text.first == " " { text.removeFirst() }
-        while text.last == " " { text.removeLast() }
-        switch Quantity.parse(text) {
-        case .success(let quantity): value = .string(quantity.description)
-        case .failure(let problem):
-          throw TypeMismatch(message: problem.rawValue, path: path)
-        }
-      case .time, .microTime:
-        guard case .string(let text) = value else { throw wrong(value) }
-        guard let time = Timestamp(parsing: text) else {
-          let layout =
-            special == .time
-            ? "2006-01-02T15:04:05Z07:00" : "2006-01-02T15:04:05.000000Z07:00"
-          throw TypeMismatch(
-            message: "parsing time \(GoFormat.quoted(text)) as \(GoFormat.quoted(layout)): cannot "
-              + "parse \(GoFormat.quoted(text)) as \"2006\"", path: path)
-        }
-        value = .string(special == .time ? time.rfc3339() : time.rfc3339Micro())
-      case .intOrString:
-        guard IntOrString(value) != nil else { throw wrong(value) }
-      case .any: break
-      case .anyObject:
-        guard case .object = value else { throw wrong(value) }
+    private func quantity(_ value: inout JSONValue) throws(TypeMismatch) {
+      var text: String
+      switch value {
+      case .string(let string): text = string
+      case .double(let number): text = Quantity.text(of: number) ?? value.text
+      case .object(let object) where object.isEmpty: text = "0"
+      default: text = value.text
       }
+      while text.first == " " { text.removeFirst() }
+      while text.last == " " { text.removeLast() }
+      switch Quantity.parse(text) {
+      case .success(let quantity): value = .string(quantity.description)
+      case .failure(let problem): throw TypeMismatch(message: problem.rawValue, path: path())
+      }
+    }
+
+    private func time(_ value: inout JSONValue, _ position: Int, isMicro: Bool)
+      throws(TypeMismatch)
+    {
+      guard case .string(let text) = value else { throw wrong(value, position) }
+      guard let time = Timestamp(parsing: text) else {
+        let layout = isMicro ? "2006-01-02T15:04:05.000000Z07:00" : "2006-01-02T15:04:05Z07:00"
+        throw TypeMismatch(
+          message: "parsing time \(GoFormat.quoted(text)) as \(GoFormat.quoted(layout)): cannot "
+            + "parse \(GoFormat.quoted(text)) as \"2006\"", path: path())
+      }
+      value = .string(isMicro ? time.rfc3339Micro() : time.rfc3339())
+    }
+
+    private func path(to key: String? = nil) -> String {
+      var text = ""
+      for step in place + (key.map { [.member($0)] } ?? []) {
+        switch step {
+        case .element(let index): text += "[\(index)]"
+        case .key(_, isShown: false): break
+        case .member(let name), .key(let name, _):
+          if !text.isEmpty { text += "." }
+          text += name
+        }
+      }
+      return text
+    }
+
+    private func wrong(_ value: JSONValue, _ position: Int) -> TypeMismatch {
+      let owner = catalogue.types[field.type]
+      return Self.mismatch(
+        value, expected: fieldType(at: position, below: owner.fields[field.index].type),
+        owner: owner, path: path(), catalogue)
+    }
+
+    /// The type that a node of the field's own type tree stands for.
+    private func fieldType(at position: Int, below type: FieldType) -> FieldType {
+      var type = type
+      var node = Int(plan.members[field.type][field.index].node)
+      while node != position, plan.nodes[node].shape == .list || plan.nodes[node].shape == .map {
+        node = Int(plan.nodes[node].link)
+        type = type.element
+      }
+      return type
     }
   }
 }

@@ -50,7 +50,7 @@ public enum FieldValidation {
     guard let type = catalogue.type(typeName) else { return Findings() }
     var walker = Walker(catalogue: catalogue)
     do throws(TypeMismatch) {
-      try walker.object(&object, type, path: "")
+      try walker.root(&object, type)
     } catch {
       walker.findings.mismatch = error
     }
@@ -64,12 +64,18 @@ public enum FieldValidation {
         + "\(resource.kind): \(mismatch.message)")
   }
 
-  /// BadRequest for `fieldValidation=Strict`. `duplicates` are paths of repeated members.
+  /// What is said of a member that an object has more than once.
+  public static func duplicateMessage(_ path: String) -> String {
+    "duplicate field \(GoFormat.quoted(path))"
+  }
+
+  /// BadRequest for `fieldValidation=Strict`.
+  ///
+  /// - Parameter problems: what else is wrong with the text that was sent, e.g. repeated members.
   public static func strictError(
-    _ findings: Findings, duplicates: [String] = [], resource: ResourceInfo
+    _ findings: Findings, problems: [String] = [], resource: ResourceInfo
   ) -> APIStatus? {
-    let messages =
-      duplicates.map { "duplicate field \(GoFormat.quoted($0))" } + findings.messages
+    let messages = problems + findings.messages
     guard !messages.isEmpty else { return nil }
     return .badRequest(
       "\(resource.kind) in version \(GoFormat.quoted(resource.version)) cannot be handled as a "

@@ -31,6 +31,9 @@ public enum OpenAPI {
         paths[path] = ["serverRelativeURL": .string("/openapi/v3/\(path)?hash=\(hash)")]
       }
     }
+    for path in rootDocuments(groups: catalogue.groups.map(\.group)) {
+      paths[path] = rootIndexEntry(path)
+    }
     return ["paths": .object(paths)]
   }
 

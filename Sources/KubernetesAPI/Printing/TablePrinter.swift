@@ -42,7 +42,7 @@ public enum TablePrinter {
     }
   }
 
-  private static func description(of column: TableColumn, kind: String) -> String {
+  static func description(of column: TableColumn, kind: String) -> String {
     switch column.name {
     case "Name": "The name of the \(kind), unique within its namespace or the cluster."
     case "Age": "How long ago the \(kind) was created."
@@ -96,8 +96,12 @@ public enum TablePrinter {
   }
 
   public static func columnDefinitions(for resource: ResourceInfo) -> JSONValue {
+    definitions(columns(for: resource))
+  }
+
+  static func definitions(_ columns: [TableColumn]) -> JSONValue {
     .array(
-      columns(for: resource).map {
+      columns.map {
         [
           "name": .string($0.name), "type": .string($0.type), "format": .string($0.format),
           "description": .string($0.description), "priority": JSONValue($0.priority),
@@ -117,10 +121,7 @@ public enum TablePrinter {
     switch includeObject {
     case .none: row["object"] = .null
     case .metadata:
-      row["object"] = [
-        "kind": "PartialObjectMetadata", "apiVersion": .string("meta.k8s.io/\(version)"),
-        "metadata": object["metadata"] ?? [:],
-      ]
+      row["object"] = partialMetadata(of: object, resource: resource, version: version)
     case .object:
       var full = object
       if full["apiVersion"] == nil { full["apiVersion"] = .string(resource.apiVersion) }
@@ -128,6 +129,22 @@ public enum TablePrinter {
       row["object"] = full
     }
     return .object(row)
+  }
+
+  /// The `PartialObjectMetadata` of an object.
+  public static func partialMetadata(
+    of object: JSONValue, resource: ResourceInfo, version: String = "v1"
+  ) -> JSONValue {
+    var metadata = object["metadata"] ?? [:]
+    if resource.kind == "DaemonSet", resource.group == "apps" {
+      // A field of upstream's internal form, which only the whole object shows as an annotation.
+      metadata.set(nil, at: "annotations", "deprecated.daemonset.template.generation")
+      if metadata["annotations"] == [:] { metadata["annotations"] = nil }
+    }
+    return [
+      "kind": "PartialObjectMetadata", "apiVersion": .string("meta.k8s.io/\(version)"),
+      "metadata": metadata,
+    ]
   }
 
   /// kubectl leaves finished pods out of some lists by this condition.

@@ -18,13 +18,19 @@ public struct ProtobufEncoder: Sendable {
     let kind = object["kind"]?.stringValue ?? ""
     let body: ProtobufWriter
     switch (apiVersion, kind) {
-    case ("meta.k8s.io/v1", "PartialObjectMetadata"): body = try partial(object)
-    case ("meta.k8s.io/v1", "PartialObjectMetadataList"):
+    case ("meta.k8s.io/v1", "PartialObjectMetadata"),
+      ("meta.k8s.io/v1beta1", "PartialObjectMetadata"):
+      body = try partial(object)
+    case ("meta.k8s.io/v1", "PartialObjectMetadataList"),
+      ("meta.k8s.io/v1beta1", "PartialObjectMetadataList"):
       var writer = try metadata(object, "ListMeta")
       for item in object["items"]?.arrayValue ?? [] {
         writer.message(try partial(item), field: 2)
       }
       body = writer
+    case ("v1", "APIGroupList"), ("v1", "APIGroup"), ("v1", "APIResourceList"),
+      ("", "APIResourceList"), ("", "APIVersions"):
+      body = Self.discovery(object, kind: kind)
     default:
       let parts = apiVersion.split(separator: "/", maxSplits: 1).map(String.init)
       guard

@@ -63,8 +63,11 @@ extension FieldSelector {
     let parts = field.split(separator: ".").map(String.init)
     switch (resource.kind, field) {
     case ("Pod", "spec.host"): return object.at("spec", "nodeName")?.stringValue ?? ""
-    case ("Pod", "status.podIPs"):
-      return object.at("status", "podIPs")?[0]?["ip"]?.stringValue ?? ""
+    case ("Pod", "status.podIP"):
+      let first = object.at("status", "podIPs")?[0]?["ip"] ?? object.at("status", "podIP")
+      return first?.stringValue ?? ""
+    // Upstream takes the name and has no value for it.
+    case ("Pod", "status.podIPs"): return ""
     case ("Event", _): return eventValue(of: parts, in: object)
     default: break
     }

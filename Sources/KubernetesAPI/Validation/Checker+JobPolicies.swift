@@ -2,6 +2,20 @@ import JSONDocument
 
 /// What a Job does about pods that failed, and when it counts as done.
 extension Validation.Checker {
+  /// Pods of an indexed Job are named after it and their index, and so are their hosts.
+  mutating func indexedPodNames() {
+    guard value("spec.completionMode") == "Indexed",
+      let completions = value("spec.completions")?.intValue, completions > 0
+    else { return }
+    let name = value("metadata.name")?.stringValue ?? ""
+    let last = "\(name)-\(completions - 1)"
+    guard !NameRules.dns1123Label(last).isEmpty else { return }
+    add(
+      .invalid(
+        "metadata.name", .string(name),
+        "will not able to create pod with invalid DNS label: \(last)"))
+  }
+
   private static let conditionStates = ["False", "True", "Unknown"]
 
   mutating func podFailurePolicy(_ spec: JSONValue?, _ jobField: String) {

@@ -4,6 +4,7 @@ extension Validation.Checker {
   private static let jobPolicies: [JSONValue] = ["OnFailure", "Never"]
 
   mutating func job() {
+    indexedPodNames()
     if value("spec.selector") == nil {
       add(.required("spec.selector"))
       add(

@@ -251,19 +251,9 @@ extension Validation.Checker {
 
   /// A CIDR in canonical form; adds what is wrong with it.
   @discardableResult
-  mutating func range(_ text: String, _ field: String, isStrict: Bool = true) -> IPRange? {
-    guard let range = IPRange(text) else {
-      add(
-        .invalid(
-          field, .string(text),
-          "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"))
-      return nil
-    }
-    if isStrict, range.hasHostBits {
-      add(
-        .invalid(field, .string(text), "must not have bits set beyond the prefix length"))
-    }
-    return range
+  mutating func range(_ text: String, _ field: String) -> IPRange? {
+    add(IPRange.problems(text), field, .string(text))
+    return IPRange(text)
   }
 
   mutating func ipAddress() {

@@ -163,11 +163,7 @@ extension Validation.Checker {
   }
 
   mutating func address(_ value: JSONValue?, _ field: String) {
-    if IPAddress(value?.stringValue ?? "") == nil {
-      add(
-        .invalid(
-          field, value ?? "", "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"))
-    }
+    add(IPAddress.problems(value?.stringValue ?? ""), field, value ?? "")
   }
 
   mutating func tolerations(_ value: JSONValue?, _ field: String) {

@@ -148,7 +148,7 @@ extension Validation.Checker {
       for (index, entry) in (spec?["loadBalancerSourceRanges"]?.arrayValue ?? []).enumerated() {
         var text = entry.stringValue ?? ""
         text = text.trimmingSpaces
-        range(text, "spec.LoadBalancerSourceRanges[\(index)]", isStrict: false)
+        range(text, "spec.LoadBalancerSourceRanges[\(index)]")
       }
       if let name = spec?["loadBalancerClass"]?.stringValue {
         add(NameRules.qualifiedName(name), "spec.loadBalancerClass", .string(name))
@@ -318,10 +318,10 @@ extension Validation.Checker {
       if type == "FQDN" { add(NameRules.dns1123Subdomain(value.stringValue ?? ""), place, value) }
       return
     }
-    guard let parsed = IPAddress(value.stringValue ?? "") else {
-      address(value, place)
-      return
-    }
+    let text = value.stringValue ?? ""
+    let problems = IPAddress.canonicalProblems(text)
+    add(problems, place, value)
+    guard problems.isEmpty, let parsed = IPAddress(text) else { return }
     if parsed.isIPv6 != (type == "IPv6") {
       add(.invalid(field, value, "must be an \(type) address"))
     } else {

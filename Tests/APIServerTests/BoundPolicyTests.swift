@@ -1,0 +1,130 @@
+import JSONDocument
+import KubernetesAPI
+import NIOHTTP1
+import Testing
+
+@testable import APIServer
+
+@Suite struct BoundPolicyTests {
+  private static let policies =
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+  private static let bindings =
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
+
+  private static func policy(_ validations: JSONValue, parameters: JSONValue? = nil) -> JSONValue {
+    var policy: JSONValue = [
+      "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+      "metadata": ["name": "p"],
+      "spec": [
+        "matchConstraints": [
+          "resourceRules": [
+            [
+              "apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"],
+              "resources": ["configmaps"],
+            ]
+          ]
+        ], "validations": validations,
+      ],
+    ]
+    policy.set(parameters, at: "spec", "paramKind")
+    return policy
+  }
+
+  private static func binding(_ actions: JSONValue, parameters: JSONValue? = nil) -> JSONValue {
+    var binding: JSONValue = [
+      "apiVersion": "admissionregistration.k8s.io/v1",
+      "kind": "ValidatingAdmissionPolicyBinding", "metadata": ["name": "b"],
+      "spec": ["policyName": "p", "validationActions": actions],
+    ]
+    binding.set(parameters, at: "spec", "paramRef")
+    return binding
+  }
+
+  @Test func aPolicyDeniesWhileItIsBound() async throws {
+    try await TestServer.run { server in
+      let admin = server.admin
+      let rule: JSONValue = [
+        ["expression": "object == null || has(object.data)", "message": "no data"],
+        ["expression": "object != null", "reason": "Forbidden", "message": "stays"],
+      ]
+      #expect(try await admin.send(.POST, Self.policies, Self.policy(rule)).status == 201)
+      let path = ObjectTests.path
+      let bare: JSONValue = [
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": "bare"],
+      ]
+      var full = bare
+      full["data"] = ["k": "v"]
+      #expect(try await admin.send(.POST, path + "?dryRun=All", bare).status == 201)
+      #expect(try await admin.send(.POST, Self.bindings, Self.binding(["Deny"])).status == 201)
+      let denied = try await admin.send(.POST, path, bare)
+      #expect(denied.status == 422)
+      #expect(denied.reason == "Invalid")
+      let message =
+        "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no data"
+      #expect(denied.message == "configmaps \"bare\" is forbidden: \(message)")
+      #expect(denied.json.at("details", "causes") == [["message": .string(message)]])
+      #expect(try await admin.send(.POST, path, full).status == 201)
+      let emptied = try await admin.send(
+        .PATCH, path + "/bare", ["data": .null], contentType: "application/merge-patch+json")
+      #expect(emptied.status == 422)
+      #expect(try await admin.send(.DELETE, path + "/bare").status == 403)
+      let unbound = try await admin.send(.DELETE, Self.bindings + "/b")
+      #expect(unbound.status == 200)
+      #expect(try await admin.send(.DELETE, path + "/bare").status == 200)
+    }
+  }
+
+  @Test func aWarningIsOne() async throws {
+    try await TestServer.run { server in
+      let admin = server.admin
+      let rule: JSONValue = [["expression": "false", "message": "never"]]
+      _ = try await admin.send(.POST, Self.policies, Self.policy(rule))
+      _ = try await admin.send(.POST, Self.bindings, Self.binding(["Warn", "Audit"]))
+      let created = try await admin.send(.POST, ObjectTests.path, ObjectTests.configMap("a"))
+      #expect(created.status == 201)
+      #expect(
+        created.headers["Warning"]
+          == [
+            "299 - \"Validation failed for ValidatingAdmissionPolicy 'p' with binding 'b': never\""
+          ])
+    }
+  }
+
+  @Test func parametersAreLookedUp() async throws {
+    try await TestServer.run { server in
+      let admin = server.admin
+      let rule: JSONValue = [
+        [
+          "expression": "object.metadata.name.size() <= int(params.data.max)",
+          "messageExpression": "'at most ' + params.data.max",
+        ]
+      ]
+      var limits = ObjectTests.configMap("limits")
+      limits["data"] = ["max": "6"]
+      _ = try await admin.send(.POST, ObjectTests.path, limits)
+      _ = try await admin.send(
+        .POST, Self.policies,
+        Self.policy(rule, parameters: ["apiVersion": "v1", "kind": "ConfigMap"]))
+      _ = try await admin.send(
+        .POST, Self.bindings,
+        Self.binding(
+          ["Deny"], parameters: ["name": "limits", "parameterNotFoundAction": "Deny"]))
+      let path = ObjectTests.path + "?dryRun=All"
+      let long = try await admin.send(.POST, path, ObjectTests.configMap("toolong"))
+      #expect(long.message.hasSuffix("denied request: at most 6"))
+      #expect(try await admin.send(.POST, path, ObjectTests.configMap("ok")).status == 201)
+      _ = try await admin.send(
+        .PATCH, ObjectTests.path + "/limits", ["data": ["max": "9"]],
+        contentType: "application/merge-patch+json")
+      #expect(try await admin.send(.POST, path, ObjectTests.configMap("toolong")).status == 201)
+      _ = try await admin.send(
+        .PATCH, Self.bindings + "/b", ["spec": ["paramRef": ["name": "none"]]],
+        contentType: "application/merge-patch+json")
+      let missing = try await admin.send(.POST, path, ObjectTests.configMap("ok"))
+      #expect(
+        missing.message.hasSuffix(
+          "denied request: failed to configure binding: no params found for policy binding with "
+            + "`Deny` parameterNotFoundAction"))
+    }
+  }
+}
