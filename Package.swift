@@ -205,7 +205,7 @@ let package = Package(
       ]),
     .testTarget(name: "LogToolsTests", dependencies: ["LogTools", "Keyspace", "JSONDocument"]),
     // Drives the built executable, so it depends on it and on nothing else.
-    .testTarget(name: "EndToEndTests", dependencies: ["taffrail"]),
+    .testTarget(name: "EndToEndTests", dependencies: ["taffrail"], exclude: ["Clients"]),
     // The same, with nothing but servers: whatever can be done wrong to them.
     .testTarget(
       name: "ServerProcessTests",

@@ -59,15 +59,15 @@ apt_install() {
   apt-get install -y -q --no-install-recommends "$@"
 }
 
-# install_packages: installs what is missing; without root, says what somebody has to install.
-# Only what the build needs is necessary.
+# install_packages [NAME...]: installs what is missing, also of NAME...; without root, says what
+# somebody has to install. Only what the build needs is necessary.
 install_packages() {
   if ! command -v dpkg-query >/dev/null; then
     echo "This is no Debian: install the counterparts of ${build_packages[*]} ${node_packages[*]}"
     return
   fi
   local missing needed
-  mapfile -t missing < <(missing_packages "${build_packages[@]}" "${node_packages[@]}")
+  mapfile -t missing < <(missing_packages "${build_packages[@]}" "${node_packages[@]}" "$@")
   [ ${#missing[@]} -gt 0 ] || return 0
   if [ "$(id -u)" -eq 0 ]; then
     step "Installing ${missing[*]}" apt_install "${missing[@]}"
@@ -81,6 +81,43 @@ install_packages() {
 require_swift() {
   command -v swift >/dev/null ||
     fail "found no Swift toolchain; install Swift 6.3 (https://swift.org/install) and put its bin into PATH"
+}
+
+# python_with_venv: prints the path of a Python that can make virtual environments; fails if there
+# is none.
+python_with_venv() {
+  local candidate
+  for candidate in "$(command -v python3 || true)" /usr/bin/python3; do
+    if [ -n "$candidate" ] && "$candidate" -c \
+      'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+      printf '%s' "$candidate"
+      return
+    fi
+  done
+  return 1
+}
+
+# make_python_clients FOLDER REQUIREMENTS: makes a virtual environment with what the file asks for.
+make_python_clients() {
+  local python
+  python=$(python_with_venv) || {
+    echo "no Python from 3.10 on with venv; on Debian: apt-get install python3-venv"
+    return 1
+  }
+  # Each on condition of the one before: the copy is the mark that all of it is there.
+  rm -rf "$1" && "$python" -m venv "$1" &&
+    timeout 900 "$1/bin/python" -m pip install --disable-pip-version-check --no-input --retries 2 \
+      --timeout 20 --only-binary :all: -r "$2" &&
+    cp "$2" "$1/installed.txt"
+}
+
+# install_python_clients FOLDER: installs the Python clients that the tests run, unless they are
+# there. Fails where that can't be done, having said why.
+install_python_clients() {
+  local requirements="$root/Tests/EndToEndTests/Clients/requirements.txt"
+  cmp -s "$requirements" "$1/installed.txt" && return
+  # In a shell of its own, which is all that a step that fails ends.
+  (step "Installing the Python clients" make_python_clients "$1" "$requirements")
 }
 
 # built_program: prints the path of the newest build of taffrail; nothing if there is none.

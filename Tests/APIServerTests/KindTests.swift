@@ -193,6 +193,76 @@ import Testing
     }
   }
 
+  @Test func bodiesOfSubresourcesMayLeaveOutTheirKind() async throws {
+    try await TestServer.run { server in
+      let admin = server.admin
+      let web: JSONValue = [
+        "metadata": ["name": "web"],
+        "spec": [
+          "replicas": 1, "selector": ["matchLabels": ["a": "b"]],
+          "template": [
+            "metadata": ["labels": ["a": "b"]],
+            "spec": ["containers": [["name": "c", "image": "example.com/app:1"]]],
+          ],
+        ],
+      ]
+      let deployments = "/apis/apps/v1/namespaces/default/deployments"
+      for name in ["a", "b", "c"] {
+        #expect(try await admin.send(.POST, Self.core + "/pods", Self.pod(name)).status == 201)
+      }
+      #expect(try await admin.send(.POST, deployments, web).status == 201)
+      let account: JSONValue = ["metadata": ["name": "robot"]]
+      #expect(
+        try await admin.send(.POST, Self.core + "/serviceaccounts", account).status == 201)
+      let target: JSONValue = ["name": "n", "kind": "Node"]
+      let cases: [(HTTPMethod, String, JSONValue, version: String, kind: String)] = [
+        (
+          .PUT, deployments + "/web/scale",
+          ["metadata": ["name": "web"], "spec": ["replicas": 4]], "autoscaling/v1", "Scale"
+        ),
+        (
+          .POST, Self.core + "/serviceaccounts/robot/token",
+          ["spec": ["expirationSeconds": 900]], "authentication.k8s.io/v1", "TokenRequest"
+        ),
+        (
+          .POST, Self.core + "/pods/a/binding",
+          ["metadata": ["name": "a"], "target": target], "v1", "Binding"
+        ),
+        (
+          .POST, Self.core + "/bindings", ["metadata": ["name": "b"], "target": target], "v1",
+          "Binding"
+        ),
+        (
+          .POST, Self.core + "/pods/c/eviction", ["metadata": ["name": "c"]], "policy/v1",
+          "Eviction"
+        ),
+      ]
+      for (method, path, body, version, kind) in cases {
+        for (wrongVersion, wrongKind) in [(version, "Pod"), ("example.com/v1", kind)] {
+          var wrong = body
+          wrong["apiVersion"] = .string(wrongVersion)
+          wrong["kind"] = .string(wrongKind)
+          let refused = try await admin.send(method, path, wrong)
+          #expect(refused.status == 400, "\(path): \(refused.text)")
+          #expect(refused.message.contains("cannot be handled as a \(kind)"), "\(refused.text)")
+        }
+        let notAnObject = try await admin.send(method, path, ["a"])
+        #expect(notAnObject.status == 400, "\(path): \(notAnObject.text)")
+        let taken = try await admin.send(method, path, body)
+        #expect(taken.status == (method == .PUT ? 200 : 201), "\(path): \(taken.text)")
+        if kind == "Scale" || kind == "TokenRequest" {
+          #expect(taken.json["kind"] == .string(kind))
+          #expect(taken.json["apiVersion"] == .string(version))
+        }
+      }
+      #expect(try await admin.get(deployments + "/web").json.at("spec", "replicas") == 4)
+      for name in ["a", "b"] {
+        #expect(try await admin.get(Self.core + "/pods/" + name).json.at("spec", "nodeName") == "n")
+      }
+      #expect(try await admin.get(Self.core + "/pods/c").status == 404)
+    }
+  }
+
   @Test func addressRangesAreRead() {
     let range = AddressRange("10.96.0.0/28")
     #expect(range?.usableCount == 14)

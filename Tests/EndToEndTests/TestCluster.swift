@@ -1,8 +1,7 @@
 import Foundation
 import Testing
 
-/// A cluster of three servers and two nodes in a folder of its own, driven through the commands
-/// that people use.
+/// A cluster of three servers in a folder of its own, driven through the commands that people use.
 struct TestCluster: Sendable {
   /// Holds cluster.conf and what the test itself writes.
   let root: String
@@ -12,7 +11,8 @@ struct TestCluster: Sendable {
   let binary: String
   var configuration: String { root + "/cluster.conf" }
 
-  init() throws {
+  /// - Parameter hollowNodes: how many nodes that run nothing take the place of the two that do.
+  init(hollowNodes: Int? = nil) throws {
     repository = FileManager.default.currentDirectoryPath
     binary =
       ProcessInfo.processInfo.environment["TAFFRAIL_BINARY"]
@@ -28,6 +28,10 @@ struct TestCluster: Sendable {
     var text = try String(contentsOfFile: repository + "/cluster.conf", encoding: .utf8)
     for (from, to) in Self.relocations {
       text = text.replacingOccurrences(of: from, with: to)
+    }
+    if let hollowNodes {
+      let nodes = try #require(text.range(of: "\nnodes:\n"))
+      text = String(text[..<nodes.lowerBound]) + "\nnodes: []\nhollowNodes: \(hollowNodes)\n"
     }
     try text.write(toFile: configuration, atomically: true, encoding: .utf8)
   }

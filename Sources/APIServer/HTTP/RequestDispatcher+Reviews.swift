@@ -12,7 +12,7 @@ extension RequestDispatcher {
       "SelfSubjectRulesReview", "SelfSubjectReview", "TokenReview",
     ]
     if call.resource.group.isEmpty, call.resource.resource == "bindings" {
-      let binding = try RequestBody.parse(call.request, kind: "Binding").value
+      let binding = try body(call.request, kind: "Binding", versions: ["v1"])
       try await registry.bind(
         namespace: call.info.namespace, name: binding.name, binding: binding,
         context: call.context)
@@ -131,10 +131,8 @@ extension RequestDispatcher {
 
   /// Makes a token for a service account.
   func answerTokenRequest(_ call: ResourceCall) async throws(APIStatus) -> APIResponse {
-    var request = try RequestBody.parse(call.request, kind: "TokenRequest").value
-    guard request["kind"]?.stringValue == "TokenRequest" else {
-      throw .badRequest("the body must be a TokenRequest of authentication.k8s.io/v1")
-    }
+    var request = try body(
+      call.request, kind: "TokenRequest", versions: ["authentication.k8s.io/v1"])
     let account = try await registry.get(
       call.resource, namespace: call.namespace, name: call.info.name
     ).value()

@@ -54,6 +54,31 @@ extension RequestDispatcher {
     }
   }
 
+  /// The body of a request whose kind is its subresource's own, such as `Scale`.
+  ///
+  /// What it leaves out of kind and version is what its path says, as with every other object.
+  /// - Parameter versions: those that are taken, the path's own first.
+  /// - Throws: 400 for another kind or version.
+  func body(
+    _ request: APIRequest, kind: String, versions: [String]
+  ) throws(APIStatus) -> JSONValue {
+    let parsed = try RequestBody.parse(request, kind: kind).value
+    var object = parsed.isNull ? .object([:]) : parsed
+    guard object.objectValue != nil else {
+      throw .badRequest("Object 'Kind' is missing in '\(String(object.text.prefix(200)))'")
+    }
+    let given = object["kind"]?.stringValue ?? ""
+    let version = object["apiVersion"]?.stringValue ?? ""
+    guard given.isEmpty || given == kind, version.isEmpty || versions.contains(version) else {
+      throw .badRequest(
+        "\(given) in version \"\(version)\" cannot be handled as a \(kind): no kind "
+          + "\"\(given)\" is registered for version \"\(version)\" here")
+    }
+    object["kind"] = .string(kind)
+    if version.isEmpty, let own = versions.first { object["apiVersion"] = .string(own) }
+    return object
+  }
+
   // MARK: Scale
 
   private func answerScale(_ call: ResourceCall) async throws(APIStatus) -> APIResponse {
@@ -64,7 +89,7 @@ extension RequestDispatcher {
         resource, namespace: call.namespace, name: info.name)
       return try respond(scale: Scale.of(try object.value(), resource), call)
     case "update":
-      let scale = try RequestBody.parse(call.request, kind: "Scale").value
+      let scale = try body(call.request, kind: "Scale", versions: ["autoscaling/v1"])
       let scaled = try await registry.scale(
         resource, namespace: call.namespace, name: info.name, context: call.context,
         verb: "update"
@@ -114,7 +139,7 @@ extension RequestDispatcher {
   // MARK: Binding
 
   private func answerBinding(_ call: ResourceCall) async throws(APIStatus) -> APIResponse {
-    let binding = try RequestBody.parse(call.request, kind: "Binding").value
+    let binding = try body(call.request, kind: "Binding", versions: ["v1"])
     try await registry.bind(
       namespace: call.info.namespace, name: call.info.name, binding: binding,
       context: call.context)
@@ -128,13 +153,8 @@ extension RequestDispatcher {
   // MARK: Eviction
 
   private func answerEviction(_ call: ResourceCall) async throws(APIStatus) -> APIResponse {
-    let eviction = try RequestBody.parse(call.request, kind: "Eviction").value
-    let version = eviction["apiVersion"]?.stringValue ?? ""
-    guard ["", "policy/v1", "policy/v1beta1"].contains(version) else {
-      throw .badRequest(
-        "Eviction in version \"\(version)\" cannot be handled as a Eviction: no kind \"Eviction\" "
-          + "is registered for version \"\(version)\"")
-    }
+    let eviction = try body(
+      call.request, kind: "Eviction", versions: ["policy/v1", "policy/v1beta1"])
     try await registry.evict(
       namespace: call.info.namespace, name: call.info.name, eviction: eviction,
       context: call.context)
