@@ -9,7 +9,7 @@ extension ClusterTests {
     @Test(
       .enabled(
         if: PythonClients.isRequired || PythonClients() != nil,
-        "needs kubectl, and the Python clients that tools/test installs from PyPI"),
+        "needs kubectl, and the Python clients that tools/test installs"),
       .timeLimit(.minutes(10)))
     func pythonAndAnOperatorOutliveLeaders() throws {
       let clients = try #require(PythonClients(), "kubectl or the Python clients are missing")
