@@ -204,9 +204,9 @@ import Testing
   @Test func aDriverIsWarnedOfTokensOnce() throws {
     let info = try Self.resource("csidrivers", "storage.k8s.io")
     let driver: JSONValue = ["spec": ["tokenRequests": [["audience": "a"]]]]
-    #expect(ObjectWarnings.ofChange(driver, old: nil, info).count == 1)
-    #expect(ObjectWarnings.ofChange(driver, old: ["spec": [:]], info).count == 1)
-    #expect(ObjectWarnings.ofChange(driver, old: driver, info) == [])
+    #expect(ObjectWarnings.ofWrite(driver, old: nil, info).count == 1)
+    #expect(ObjectWarnings.ofWrite(driver, old: ["spec": [:]], info).count == 1)
+    #expect(ObjectWarnings.ofWrite(driver, old: driver, info) == [])
   }
 
   @Test func memoryComesInWholeBytes() throws {
@@ -215,7 +215,7 @@ import Testing
       "spec": ["containers": [["resources": ["requests": ["memory": "500m", "cpu": "500m"]]]]]
     ]
     #expect(
-      ObjectWarnings.of(pod, info) == [
+      ObjectWarnings.ofWrite(pod, old: nil, info) == [
         "spec.containers[0].resources.requests[memory]: fractional byte value \"500m\" is invalid, "
           + "must be an integer"
       ])

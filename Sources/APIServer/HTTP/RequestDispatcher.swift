@@ -182,24 +182,20 @@ final class RequestDispatcher: Sendable {
     }
     // Reading takes no notice of it.
     let dryRun = request.method == .GET ? [] : request.query.all("dryRun")
-    if let wrong = dryRun.first(where: { $0 != "All" }) {
-      throw APIStatus(
-        code: 422, reason: "Invalid",
-        message: "dryRun: Unsupported value: \"\(wrong)\": supported values: \"All\"",
-        causes: [
-          APIStatus.Cause(
-            reason: "FieldValueNotSupported",
-            message: "Unsupported value: [\"\(wrong)\"]: supported values: \"All\"",
-            field: "dryRun")
-        ])
-    }
-    context.dryRun = !dryRun.isEmpty
     let options: String
     switch request.method {
     case .POST: options = "CreateOptions"
     case .PUT: options = "UpdateOptions"
+    case .DELETE: options = "DeleteOptions"
     default: options = "PatchOptions"
     }
+    if dryRun.contains(where: { $0 != "All" }) {
+      let values = dryRun.map(GoFormat.quoted).joined(separator: ",")
+      throw Self.invalidOptions(
+        options, field: "dryRun", reason: "FieldValueNotSupported",
+        "Unsupported value: [\(values)]: supported values: \"All\"")
+    }
+    context.dryRun = !dryRun.isEmpty
     switch request.query["fieldValidation"] {
     case nil, "": context.fieldValidation = .warn
     case _? where request.method == .DELETE || request.method == .GET:

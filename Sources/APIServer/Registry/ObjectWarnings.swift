@@ -17,6 +17,7 @@ enum ObjectWarnings {
       pod(object.at("spec", "template", "spec"), "spec.template.spec")
     case "services": service(object)
     case "persistentvolumes": deprecatedVolume(object["spec"], "spec")
+    case "csidrivers.storage.k8s.io": csiDriver(object)
     default: []
     }
   }
@@ -42,8 +43,7 @@ enum ObjectWarnings {
     var warnings: [String] = []
     for (index, volume) in (spec?["volumes"]?.arrayValue ?? []).enumerated() {
       warnings += deprecatedVolume(volume, "\(field).volumes[\(index)]")
-      for source in volume.at("projected", "sources")?.arrayValue ?? []
-      where source.objectValue?.isEmpty == true {
+      if let projected = volume["projected"], projected["sources"]?.arrayValue?.isEmpty ?? true {
         warnings.append(
           "volume \"\(volume["name"]?.stringValue ?? "")\" (Projected) has no sources provided")
       }
@@ -52,7 +52,7 @@ enum ObjectWarnings {
     where (secret["name"]?.stringValue ?? "").isEmpty {
       warnings.append("\(field).imagePullSecrets[\(index)].name: invalid empty name \"\"")
     }
-    return warnings + fractionalBytes(spec, field)
+    return warnings
   }
 
   private static func statefulSet(_ object: JSONValue) -> [String] {
@@ -76,5 +76,15 @@ enum ObjectWarnings {
         "spec.trafficDistribution: \"PreferClose\" is deprecated; use \"PreferSameZone\"")
     }
     return warnings
+  }
+
+  private static func csiDriver(_ object: JSONValue) -> [String] {
+    guard object.at("spec", "tokenRequests")?.arrayValue?.isEmpty == false,
+      object.at("spec", "serviceAccountTokenInSecrets") == nil
+    else { return [] }
+    return [
+      "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to "
+        + "prevent possible logging of tokens in volume attributes"
+    ]
   }
 }

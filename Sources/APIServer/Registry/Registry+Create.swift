@@ -70,8 +70,7 @@ extension Registry {
     }
     try await validateCreate(object, info, context)
     Preparation.afterValidation(&object, info)
-    for warning in ObjectWarnings.of(object, info) + ObjectWarnings.ofChange(object, old: nil, info)
-    {
+    for warning in ObjectWarnings.ofWrite(object, old: nil, info) {
       context.warnings.add(warning)
     }
     let key = key(info, namespace: namespace, name: object.name)

@@ -204,7 +204,7 @@ extension Registry {
       }
     }
     if subresource.isEmpty {
-      for warning in ObjectWarnings.of(new, info) + ObjectWarnings.ofChange(new, old: old, info) {
+      for warning in ObjectWarnings.ofWrite(new, old: old, info) {
         context.warnings.add(warning)
       }
     }

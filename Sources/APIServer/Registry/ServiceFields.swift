@@ -52,9 +52,11 @@ enum ServiceFields {
     guard now != before else { return }
     func isUnchanged(_ key: String) -> Bool { new.at("spec", key) == old.at("spec", key) }
     var dropped: [String] = []
-    if hasAddress(before), !hasAddress(now), isUnchanged("clusterIP"), isUnchanged("clusterIPs") {
-      dropped += ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"]
-      if isUnchanged("internalTrafficPolicy") { dropped.append("internalTrafficPolicy") }
+    if hasAddress(before), !hasAddress(now) {
+      if isUnchanged("clusterIP"), isUnchanged("clusterIPs") {
+        dropped += ["clusterIP", "clusterIPs"]
+      }
+      dropped += ["ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"].filter(isUnchanged)
     }
     if hasNodePorts(before), !hasNodePorts(now) {
       let given = (new.at("spec", "ports")?.arrayValue ?? []).map { $0["nodePort"] }

@@ -2,26 +2,30 @@ import JSONDocument
 import KubernetesAPI
 
 extension ObjectWarnings {
-  /// Warnings of which some hang on what the object was before; nil for one that is new.
-  static func ofChange(_ object: JSONValue, old: JSONValue?, _ info: ResourceInfo) -> [String] {
+  /// What a write is warned of; some of it hangs on what the object was before, nil for a new one.
+  static func ofWrite(_ object: JSONValue, old: JSONValue?, _ info: ResourceInfo) -> [String] {
+    let warnings = of(object, info)
     switch info.gvr.description {
-    case "secrets": secret(object)
+    case "secrets": return warnings + secret(object)
     case "endpointslices.discovery.k8s.io":
-      object["addressType"] == "FQDN" ? ["spec.addressType: FQDN endpoints are deprecated"] : []
+      return object["addressType"] == "FQDN"
+        ? warnings + ["spec.addressType: FQDN endpoints are deprecated"] : warnings
     case "csidrivers.storage.k8s.io":
       // Who knows it already need not hear it again.
-      leavesTokensInAttributes(object) && !(old.map(leavesTokensInAttributes) ?? false)
-        ? [
-          "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to "
-            + "true to prevent possible logging of tokens in volume attributes"
-        ] : []
-    default: []
+      guard let old else { return warnings }
+      let known = of(old, info)
+      return warnings.filter { !known.contains($0) }
+    default:
+      guard let path = podPath(info) else { return warnings }
+      let (spec, field) = (object.at(path: path), path.joined(separator: "."))
+      return warnings + emptyProjections(spec) + fractionalBytes(spec, field)
     }
   }
 
-  private static func leavesTokensInAttributes(_ driver: JSONValue) -> Bool {
-    driver.at("spec", "tokenRequests")?.arrayValue?.isEmpty == false
-      && driver.at("spec", "serviceAccountTokenInSecrets") == nil
+  private static func podPath(_ info: ResourceInfo) -> [String]? {
+    info.isPods
+      ? ["spec"]
+      : PodSecurity.templatePath(group: info.group, resource: info.resource).map { $0 + ["spec"] }
   }
 
   private static func secret(_ secret: JSONValue) -> [String] {
@@ -34,8 +38,20 @@ extension ObjectWarnings {
       ?? []
   }
 
+  private static func emptyProjections(_ spec: JSONValue?) -> [String] {
+    var warnings: [String] = []
+    for volume in spec?["volumes"]?.arrayValue ?? [] {
+      for source in volume.at("projected", "sources")?.arrayValue ?? []
+      where source.objectValue?.isEmpty == true {
+        warnings.append(
+          "volume \"\(volume["name"]?.stringValue ?? "")\" (Projected) has no sources provided")
+      }
+    }
+    return warnings
+  }
+
   /// Memory and storage come in whole bytes.
-  static func fractionalBytes(_ spec: JSONValue?, _ field: String) -> [String] {
+  private static func fractionalBytes(_ spec: JSONValue?, _ field: String) -> [String] {
     var warnings: [String] = []
     func look(_ amounts: JSONValue?, _ place: String) {
       for name in ["memory", "ephemeral-storage"] {
