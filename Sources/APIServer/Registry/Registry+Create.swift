@@ -60,7 +60,7 @@ extension Registry {
           kind: info.kind, group: info.errorGroup, name: object.name, errors: unavailable)
       }
     }
-    var errors = problemsOfCreation(object, info, context)
+    var errors = problemsOfCreation(object, info, context) + problemsOfDeviceAccess(object, info)
     if info.resource == "certificatesigningrequests" {
       errors += CertificateRequests.problems(of: object)
     }

@@ -108,6 +108,15 @@ extension Validation.Checker {
   }
 
   mutating func node() {
+    for list in ["capacity", "allocatable"] {
+      for (name, amount) in object.at("status", list)?.objectValue ?? [:] {
+        let quantity = amount.stringValue.flatMap(Quantity.init(parsing:))
+        if quantity?.isNegative == true {
+          add(
+            .invalid("status.\(list)[\(name)]", amount, "must be greater than or equal to 0"))
+        }
+      }
+    }
     var families: Set<Bool> = []
     let ranges = value("spec.podCIDRs")?.arrayValue ?? []
     for (index, range) in ranges.enumerated() {

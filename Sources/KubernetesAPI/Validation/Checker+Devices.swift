@@ -6,7 +6,11 @@ extension Validation.Checker {
 
   mutating func deviceClass() {
     deviceSelectors(value("spec.selectors"), "spec.selectors")
-    for (index, entry) in (value("spec.config")?.arrayValue ?? []).enumerated() {
+    let configurations = value("spec.config")?.arrayValue ?? []
+    if configurations.count > 32 {
+      add(.tooMany("spec.config", configurations.count, maximum: 32))
+    }
+    for (index, entry) in configurations.enumerated() {
       deviceConfiguration(entry, "spec.config[\(index)]")
     }
   }
@@ -242,7 +246,7 @@ extension Validation.Checker {
       add(.required("spec", detail))
     } else if given.count > 1 {
       let list = given.map { "`\($0)`" }.joined(separator: ", ")
-      add(.invalid("spec", .string("{\(list)}"), detail))
+      add(.invalid("spec", .string("{\(list)}"), "\(detail), but multiple fields are set"))
     }
     if let node = spec?["nodeName"]?.stringValue {
       add(NameRules.dns1123Subdomain(node), "spec.nodeName", .string(node))

@@ -66,7 +66,8 @@ extension Validation.Checker {
     }
     if rule["onExitCodes"] == nil, conditions.isEmpty {
       add(
-        .invalid(field, rule, "specifying one of OnExitCodes and OnPodConditions is required"))
+        FieldError(
+          .invalid, field, "specifying one of OnExitCodes and OnPodConditions is required"))
     }
   }
 
@@ -243,25 +244,25 @@ extension Validation.Checker {
     }
     if isComplete, isFailed {
       add(
-        .invalid(
-          "status.conditions", .null,
-          "cannot set both Failed=True and Complete=True conditions"))
+        FieldError(
+          .invalid, "status.conditions", "cannot set both Failed=True and Complete=True conditions")
+      )
     }
     if isComplete, !has("SuccessCriteriaMet", in: status) {
       add(
-        .invalid(
-          "status.conditions", .null,
+        FieldError(
+          .invalid, "status.conditions",
           "cannot set Complete=True condition without the SuccessCriteriaMet=true condition"))
     }
     for type in ["Complete", "Failed"] where has(type, in: before) && !has(type, in: status) {
       add(
-        .invalid(
-          "status.conditions", .null, "cannot disable the terminal \(type)=True condition"))
+        FieldError(
+          .invalid, "status.conditions", "cannot disable the terminal \(type)=True condition"))
     }
     for type in ["FailureTarget", "SuccessCriteriaMet"]
     where has(type, in: before) && !has(type, in: status) {
       add(
-        .invalid("status.conditions", .null, "cannot disable the \(type)=True condition"))
+        FieldError(.invalid, "status.conditions", "cannot disable the \(type)=True condition"))
     }
     if let given = before?["startTime"]?.stringValue, start != given,
       value("spec.suspend") != true

@@ -220,6 +220,13 @@ extension Validation.Checker {
           let place = "\(field).\(list)[\(position)].ip"
           address(entry["ip"], place)
           notSpecial(entry["ip"], place)
+          let owner = "\(field).\(list)[\(position)]"
+          if let host = entry["hostname"]?.stringValue, !host.isEmpty {
+            add(NameRules.dns1123Label(host), "\(owner).hostname", .string(host))
+          }
+          if let node = entry["nodeName"]?.stringValue {
+            add(NameRules.dns1123Subdomain(node), "\(owner).nodeName", .string(node))
+          }
         }
       }
       let ports = subset["ports"]?.arrayValue ?? []

@@ -86,7 +86,7 @@ extension Validation.Checker {
       if let generation = condition["observedGeneration"]?.intValue {
         notNegative(.int(generation), "\(place).observedGeneration")
       }
-      required(condition["lastTransitionTime"], "\(place).lastTransitionTime", "must be set")
+      required(condition["lastTransitionTime"], "\(place).lastTransitionTime")
       let reason = condition["reason"]?.stringValue ?? ""
       if required(.string(reason), "\(place).reason") {
         let first = reason.utf8.first ?? 0

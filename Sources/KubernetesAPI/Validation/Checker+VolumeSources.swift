@@ -53,4 +53,56 @@ extension Validation.Checker {
       mode(item["mode"], "\(place).mode")
     }
   }
+
+  mutating func networkShare(_ share: JSONValue, _ field: String) {
+    required(share["server"], "\(field).server")
+    if required(share["path"], "\(field).path"),
+      share["path"]?.stringValue?.hasPrefix("/") == false
+    {
+      add(.invalid("\(field).path", share["path"], "must be an absolute path"))
+    }
+  }
+
+  /// Who has a volume for one pod alone can't have it in another way as well.
+  mutating func accessModes(_ modes: [JSONValue], _ field: String) {
+    for mode in modes { oneOf(mode, field, Self.accessModes) }
+    if modes.contains("ReadWriteOncePod"), modes.contains(where: { $0 != "ReadWriteOncePod" }) {
+      add(.forbidden(field, "may not use ReadWriteOncePod with other access modes"))
+    }
+  }
+
+  /// What a claim is filled from.
+  mutating func dataSources(_ spec: JSONValue?, _ field: String) {
+    for key in ["dataSource", "dataSourceRef"] {
+      guard let source = spec?[key] else { continue }
+      let place = "\(field).\(key)"
+      for name in ["name", "kind"] { required(source[name], "\(place).\(name)") }
+      let group = source["apiGroup"]?.stringValue ?? ""
+      let kind = source["kind"]?.stringValue ?? ""
+      if group.isEmpty, kind != "PersistentVolumeClaim" {
+        add(
+          .invalid(
+            place, .string(kind),
+            "must be 'PersistentVolumeClaim' when referencing the default apiGroup"))
+      } else if !group.isEmpty {
+        add(NameRules.dns1123Subdomain(group), "\(place).apiGroup", .string(group))
+      }
+      if key == "dataSourceRef", let namespace = source["namespace"]?.stringValue,
+        !namespace.isEmpty
+      {
+        add(NameRules.dns1123Label(namespace), "\(place).namespace", .string(namespace))
+      }
+    }
+    guard let source = spec?["dataSource"], let reference = spec?["dataSourceRef"] else { return }
+    if !(reference["namespace"]?.stringValue ?? "").isEmpty {
+      add(
+        .invalid(
+          field, .string("\(field).dataSource"),
+          "may not be specified when dataSourceRef.namespace is specified"))
+    } else if ["name", "kind", "apiGroup"].contains(where: {
+      (source[$0]?.stringValue ?? "") != (reference[$0]?.stringValue ?? "")
+    }) {
+      add(.invalid(field, .string("\(field).dataSource"), "must match dataSourceRef"))
+    }
+  }
 }

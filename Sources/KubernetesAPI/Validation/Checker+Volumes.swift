@@ -49,13 +49,7 @@ extension Validation.Checker {
     case "configMap":
       _ = required(source["name"], "\(place).name")
       files(source, place)
-    case "nfs":
-      _ = required(source["server"], "\(place).server")
-      if required(source["path"], "\(place).path"),
-        source["path"]?.stringValue?.hasPrefix("/") == false
-      {
-        add(.invalid("\(place).path", source["path"], "must be an absolute path"))
-      }
+    case "nfs": networkShare(source, place)
     case "persistentVolumeClaim": _ = required(source["claimName"], "\(place).claimName")
     case "csi":
       driverName(source["driver"]?.stringValue ?? "", "\(place).driver")
@@ -246,15 +240,18 @@ extension Validation.Checker {
     if modes.isEmpty {
       add(.required("\(field).accessModes", "at least 1 access mode is required"))
     }
-    for mode in modes { oneOf(mode, "\(field).accessModes", Self.accessModes) }
+    accessModes(modes, "\(field).accessModes")
+    dataSources(spec, field)
     selector(spec?["selector"], "\(field).selector")
     if let amount = spec?.at("resources", "requests", "storage") {
       positive(amount, "\(field).resources[storage]")
     } else {
       add(.required("\(field).resources[storage]"))
     }
-    if let name = spec?["storageClassName"]?.stringValue, !name.isEmpty {
-      add(NameRules.dns1123Subdomain(name), "\(field).storageClassName", .string(name))
+    for key in ["storageClassName", "volumeAttributesClassName"] {
+      if let name = spec?[key]?.stringValue, !name.isEmpty {
+        add(NameRules.dns1123Subdomain(name), "\(field).\(key)", .string(name))
+      }
     }
     oneOf(spec?["volumeMode"], "\(field).volumeMode", ["Block", "Filesystem"])
   }
@@ -349,7 +346,7 @@ extension Validation.Checker {
     let spec = object["spec"]
     let modes = spec?["accessModes"]?.arrayValue ?? []
     if modes.isEmpty { add(.required("spec.accessModes")) }
-    for mode in modes { oneOf(mode, "spec.accessModes", Self.accessModes) }
+    accessModes(modes, "spec.accessModes")
     let capacity = spec?["capacity"]?.objectValue ?? [:]
     if capacity.isEmpty { add(.required("spec.capacity")) }
     if capacity.count != 1 || capacity["storage"] == nil {
@@ -368,6 +365,16 @@ extension Validation.Checker {
           .forbidden(
             "spec.persistentVolumeReclaimPolicy",
             "may not be 'recycle' for a hostPath mount of '/'"))
+      }
+    }
+    for kind in sources where kind != "azureFile" {
+      otherSource(spec?[kind] ?? [:], kind: kind, "spec.\(kind)")
+    }
+    if let share = spec?["nfs"] { networkShare(share, "spec.nfs") }
+    if let disk = spec?["local"] {
+      let path = disk["path"]?.stringValue ?? ""
+      if required(.string(path), "spec.local.path"), path.split(separator: "/").contains("..") {
+        add(.invalid("spec.local.path", .string(path), "must not contain '..'"))
       }
     }
     if let csi = spec?["csi"] {
