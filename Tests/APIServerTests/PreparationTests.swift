@@ -275,4 +275,54 @@ import Testing
       #expect(changed.status == 422)
     }
   }
+
+  @Test func devicesOfOthersAreForMarkedNamespaces() async throws {
+    try await TestServer.run { server in
+      let admin = server.admin
+      let path = "/apis/resource.k8s.io/v1/namespaces/default/resourceclaims"
+      func claim(_ name: String) -> JSONValue {
+        [
+          "apiVersion": "resource.k8s.io/v1", "kind": "ResourceClaim",
+          "metadata": ["name": .string(name)],
+          "spec": [
+            "devices": [
+              "requests": [
+                ["name": "r", "exactly": ["deviceClassName": "c", "adminAccess": true]]
+              ]
+            ]
+          ],
+        ]
+      }
+      let refused = try await admin.send(.POST, path, claim("a"))
+      #expect(refused.status == 422)
+      #expect(
+        refused.json.at("details", "causes")?[0]?["field"]
+          == "spec.devices.requests[0].adminAccess")
+      _ = try await admin.send(
+        .PATCH, "/api/v1/namespaces/default",
+        ["metadata": ["labels": ["resource.kubernetes.io/admin-access": "true"]]],
+        contentType: "application/merge-patch+json")
+      #expect(try await admin.send(.POST, path, claim("b")).status == 201)
+    }
+  }
+
+  @Test func aSliceCountsChangesOfItsLabels() async throws {
+    try await TestServer.run { server in
+      let admin = server.admin
+      let path = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+      _ = try await admin.send(
+        .POST, path,
+        [
+          "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": ["name": "a"],
+          "addressType": "IPv4", "endpoints": [],
+        ])
+      for (metadata, generation) in [
+        (["annotations": ["a": "b"]], 1), (["labels": ["a": "b"]], 2),
+      ] as [(JSONValue, Int64)] {
+        let changed = try await admin.send(
+          .PATCH, path + "/a", ["metadata": metadata], contentType: "application/merge-patch+json")
+        #expect(changed.json.at("metadata", "generation")?.intValue == generation)
+      }
+    }
+  }
 }

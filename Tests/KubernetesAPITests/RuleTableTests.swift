@@ -336,4 +336,40 @@ struct RuleTableTests {
     labels["job-name"] = "b"
     #expect(faults(generated) == ["spec.template.metadata.labels[job-name]"])
   }
+
+  @Test func aNodesStatusIsJudgedByItself() throws {
+    let resource = try Self.resource("Node", "")
+    let address: JSONValue = ["type": "InternalIP", "address": "1.2.3.4"]
+    let node: JSONValue = [
+      "metadata": ["name": "a"],
+      "status": ["addresses": [address, address], "allocatable": ["cpu": "-1"]],
+    ]
+    let errors = Validation.update(
+      new: node, old: ["metadata": ["name": "a"]], resource: resource, subresource: "status")
+    #expect(errors.map(\.field) == ["status.allocatable[cpu]", "status.addresses[1]"])
+  }
+
+  @Test func claimsAreFilledFromOneSource() throws {
+    let resource = try Self.resource("PersistentVolumeClaim", "")
+    func faults(_ members: JSONValue) -> [String] {
+      let spec: JSONValue = [
+        "accessModes": ["ReadWriteOnce"], "resources": ["requests": ["storage": "1Gi"]],
+      ]
+      return Validation.create(
+        [
+          "metadata": ["name": "a", "namespace": "n"],
+          "spec": MergePatch.apply(members, to: spec),
+        ], resource: resource
+      ).map(\.field)
+    }
+    #expect(faults(["dataSource": ["kind": "PersistentVolumeClaim", "name": "b"]]) == [])
+    #expect(faults(["dataSource": ["kind": "Other", "name": "b"]]) == ["spec.dataSource"])
+    #expect(
+      faults([
+        "dataSource": ["kind": "PersistentVolumeClaim", "name": "b"],
+        "dataSourceRef": ["kind": "PersistentVolumeClaim", "name": "c"],
+      ]) == ["spec"])
+    #expect(
+      faults(["accessModes": ["ReadWriteOncePod", "ReadWriteMany"]]) == ["spec.accessModes"])
+  }
 }

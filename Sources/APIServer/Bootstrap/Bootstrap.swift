@@ -85,13 +85,6 @@ struct Bootstrap: Sendable {
           "description": .string(description), "preemptionPolicy": "PreemptLowerPriority",
         ])
     }
-    for object in FlowControlObjects.mandatory {
-      let kind = object["kind"]?.stringValue ?? ""
-      try await make(
-        GroupVersionResource(
-          group: "flowcontrol.apiserver.k8s.io", resource: kind.lowercased() + "s"),
-        namespace: nil, object)
-    }
     let ranges = GroupVersionResource(group: "networking.k8s.io", resource: "servicecidrs")
     try await make(ranges, namespace: nil, serviceRange)
     try await make(.services, namespace: "default", kubernetesService)

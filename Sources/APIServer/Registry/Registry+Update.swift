@@ -321,8 +321,10 @@ extension Registry {
     for (name, _) in old.objectValue ?? JSONObject() where !ignored.contains(name) {
       if new[name] == nil { isChanged = true }
     }
-    // A deployment hands its annotations on, so that they count as desired state.
+    // A deployment hands its annotations on, so that they count as desired state; what a slice is
+    // part of is in its labels.
     if info.gvr == .deployments, new.annotations != old.annotations { isChanged = true }
+    if info.gvr == .endpointSlices, new.labels != old.labels { isChanged = true }
     guard isChanged else { return }
     let generation = old.at("metadata", "generation")?.intValue ?? 0
     new.set(.int(generation &+ 1), at: "metadata", "generation")

@@ -107,7 +107,15 @@ extension Validation.Checker {
     }
   }
 
-  mutating func node() {
+  mutating func nodeStatus() {
+    nodeAmounts()
+    let addresses = value("status.addresses")?.arrayValue ?? []
+    for (index, address) in addresses.enumerated() where addresses[..<index].contains(address) {
+      add(.duplicate("status.addresses[\(index)]", address))
+    }
+  }
+
+  private mutating func nodeAmounts() {
     for list in ["capacity", "allocatable"] {
       for (name, amount) in object.at("status", list)?.objectValue ?? [:] {
         let quantity = amount.stringValue.flatMap(Quantity.init(parsing:))
@@ -117,6 +125,10 @@ extension Validation.Checker {
         }
       }
     }
+  }
+
+  mutating func node() {
+    nodeAmounts()
     var families: Set<Bool> = []
     let ranges = value("spec.podCIDRs")?.arrayValue ?? []
     for (index, range) in ranges.enumerated() {

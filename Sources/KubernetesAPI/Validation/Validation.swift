@@ -175,6 +175,7 @@ public enum Validation {
       ])
     },
     "batch/Job": { $0.jobStatus() }, "/Namespace": { $0.namespaceStatus() },
+    "/Node": { $0.nodeStatus() },
     "/Service": { $0.loadBalancerStatus() },
     "networking.k8s.io/Ingress": { $0.loadBalancerStatus() },
     "networking.k8s.io/ServiceCIDR": { $0.conditions() },
