@@ -58,7 +58,7 @@ import Testing
     }
   }
 
-  static let forms: [(String, Representation.Transform, String)] = [
+  static let acceptedForms: [(String, Representation.Transform, String)] = [
     ("application/json;as=Table;v=v1;g=meta.k8s.io", Representation.Transform.table, "v1"),
     ("application/json;as=Table;v=v1beta1;g=meta.k8s.io", .table, "v1beta1"),
     ("application/json;as=PartialObjectMetadata;v=v1beta1;g=meta.k8s.io", .partial, "v1beta1"),
@@ -66,7 +66,7 @@ import Testing
     ("application/json", .none, "v1"),
   ]
 
-  @Test(arguments: forms)
+  @Test(arguments: acceptedForms)
   func forms(accept: String, transform: Representation.Transform, version: String) throws {
     let representation = try Representation(accept: accept)
     #expect(representation.transform == transform)

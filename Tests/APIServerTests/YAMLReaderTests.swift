@@ -4,7 +4,7 @@ import Testing
 @testable import APIServer
 
 @Suite struct YAMLReaderTests {
-  static let texts: [(String, String?)] = [
+  static let documents: [(String, String?)] = [
     ("a: b", #"{"a":"b"}"#), ("", "null"), ("# nothing\n", "null"), ("- 1\n- x", #"[1,"x"]"#),
     ("yes: 'on'\nn: ~", #"{"true":"on","false":null}"#), ("a: [Yes, OFF, y, null, '']", nil),
     ("a: 1\n---\nb: 2", #"{"a":1}"#), ("a: &x {b: 1}\nc: *x", #"{"a":{"b":1},"c":{"b":1}}"#),
@@ -17,7 +17,7 @@ import Testing
     ("base: &b {x: 1, z: 2}\nall: {<<: *b, z: 3}", nil),
   ]
 
-  @Test(arguments: texts)
+  @Test(arguments: documents)
   func texts(yaml: String, json: String?) throws {
     let expected =
       json
