@@ -55,7 +55,7 @@ import Testing
     }
   }
 
-  static let patches: [(String, String, Int, String)] = [
+  static let repetitions: [(String, String, Int, String)] = [
     (
       #"{"data":{"k":"1","k":"2"}}"#, "application/merge-patch+json", 422,
       #"duplicate field \"data.k\""#
@@ -74,7 +74,7 @@ import Testing
     ),
   ]
 
-  @Test(arguments: patches)
+  @Test(arguments: repetitions)
   func patches(body: String, type: String, code: Int, warning: String) async throws {
     try await TestServer.run { server in
       let admin = server.admin

@@ -58,7 +58,7 @@ import Testing
     }
   }
 
-  static let forms: [(String, Representation.Transform, String)] = [
+  static let acceptedForms: [(String, Representation.Transform, String)] = [
     ("application/json;as=Table;v=v1;g=meta.k8s.io", Representation.Transform.table, "v1"),
     ("application/json;as=Table;v=v1beta1;g=meta.k8s.io", .table, "v1beta1"),
     ("application/json;as=PartialObjectMetadata;v=v1beta1;g=meta.k8s.io", .partial, "v1beta1"),
@@ -66,7 +66,7 @@ import Testing
     ("application/json", .none, "v1"),
   ]
 
-  @Test(arguments: forms)
+  @Test(arguments: acceptedForms)
   func forms(accept: String, transform: Representation.Transform, version: String) throws {
     let representation = try Representation(accept: accept)
     #expect(representation.transform == transform)
@@ -87,9 +87,16 @@ import Testing
       let watch = try await server.admin.get("/api/v1/watch")
       #expect(watch.status == 500)
       #expect(watch.text.hasPrefix("Internal Server Error: \"/api/v1/watch\": "))
-      let version = try await server.admin.get("/api/v2")
-      #expect(version.status == 404)
-      #expect(version.json["kind"] == "Status")
+      for path in ["/api/v2", "/api/v2/pods", "/apis/apps/v1beta1", "/apis/apps/v1beta1/x"] {
+        let answer = try await server.admin.get(path)
+        #expect(answer.status == 404, "\(path)")
+        #expect(answer.json["kind"] == "Status", "\(path)")
+      }
+      for path in ["/apis/nobody.example.com", "/apis/nobody.example.com/v1/x"] {
+        let answer = try await server.admin.get(path)
+        #expect(answer.status == 404, "\(path)")
+        #expect(answer.text == "404 page not found\n", "\(path)")
+      }
     }
   }
 

@@ -4,7 +4,7 @@ import Testing
 @testable import APIServer
 
 @Suite struct YAMLReaderTests {
-  static let texts: [(String, String?)] = [
+  static let documents: [(String, String?)] = [
     ("a: b", #"{"a":"b"}"#), ("", "null"), ("# nothing\n", "null"), ("- 1\n- x", #"[1,"x"]"#),
     ("yes: 'on'\nn: ~", #"{"true":"on","false":null}"#), ("a: [Yes, OFF, y, null, '']", nil),
     ("a: 1\n---\nb: 2", #"{"a":1}"#), ("a: &x {b: 1}\nc: *x", #"{"a":{"b":1},"c":{"b":1}}"#),
@@ -14,10 +14,10 @@ import Testing
     ("a: !!str 1\nb: !!binary YQ==\nc: !own x", #"{"a":"1","b":"a","c":"x"}"#),
     ("a: |\n  x\n  y\nb: >-\n  x\n  y", #"{"a":"x\ny\n","b":"x y"}"#),
     ("1: a\n1.5: b", #"{"1":"a","1.5":"b"}"#), (#"{"a":{"b":[1,true]}}"#, nil),
-    ("base: &b {x: 1, y: 2}\nall: {<<: *b, y: 3}", nil),
+    ("base: &b {x: 1, z: 2}\nall: {<<: *b, z: 3}", nil),
   ]
 
-  @Test(arguments: texts)
+  @Test(arguments: documents)
   func texts(yaml: String, json: String?) throws {
     let expected =
       json
@@ -26,8 +26,8 @@ import Testing
         "a: 010\nb: 0x1F\nc: 1_000\nd: -5\ne: 0b11\nf: 0o17":
           #"{"a":8,"b":31,"c":1000,"d":-5,"e":3,"f":15}"#,
         #"{"a":{"b":[1,true]}}"#: #"{"a":{"b":[1,true]}}"#,
-        "base: &b {x: 1, y: 2}\nall: {<<: *b, y: 3}":
-          #"{"base":{"x":1,"y":2},"all":{"x":1,"y":3}}"#,
+        "base: &b {x: 1, z: 2}\nall: {<<: *b, z: 3}":
+          #"{"base":{"x":1,"z":2},"all":{"x":1,"z":3}}"#,
       ][yaml]
     #expect(try YAMLReader.read(yaml.utf8).value.text == expected)
   }

@@ -4,7 +4,7 @@ import Testing
 @testable import KubernetesAPI
 
 @Suite struct AddressTextTests {
-  static let addresses: [(String, [String], [String]?)] = [
+  static let addressTexts: [(String, [String], [String]?)] = [
     ("10.0.0.1", [], []), ("010.0.0.1", ["must not have leading 0s"], nil),
     ("2001:DB8::1", [], ["must be in canonical form (\"2001:db8::1\")"]),
     ("::ffff:10.0.0.1", ["must not be an IPv4-mapped IPv6 address"], nil),
@@ -12,13 +12,13 @@ import Testing
     ("", ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"], nil),
   ]
 
-  @Test(arguments: addresses)
+  @Test(arguments: addressTexts)
   func addresses(text: String, problems: [String], canonical: [String]?) {
     #expect(IPAddress.problems(text) == problems)
     #expect(IPAddress.canonicalProblems(text) == canonical ?? problems)
   }
 
-  static let ranges: [(String, [String])] = [
+  static let rangeTexts: [(String, [String])] = [
     ("10.0.0.0/8", []), ("10.0.0.1/8", ["must not have bits set beyond the prefix length"]),
     ("010.0.0.0/8", ["must not have leading 0s in IP"]),
     ("10.0.0.0/08", ["must not have leading 0s in prefix length"]),
@@ -27,7 +27,7 @@ import Testing
     ("::ffff:10.0.0.0/104", ["must not have an IPv4-mapped IPv6 address"]),
   ]
 
-  @Test(arguments: ranges)
+  @Test(arguments: rangeTexts)
   func ranges(text: String, problems: [String]) {
     #expect(IPRange.problems(text) == problems)
   }

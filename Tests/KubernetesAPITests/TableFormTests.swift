@@ -43,6 +43,11 @@ import Testing
   }
 
   static let messages: [(String, [UInt8])] = [
+    (
+      #"{"kind":"APIResourceList","groupVersion":"v1","resources":[{"name":"a","verbs":["get"]}]}"#,
+      // Verbs are a message of their own, in which they are the first field.
+      [0x0A, 0x01, 0x61, 0x22, 0x05, 0x0A, 0x03] + Array("get".utf8)
+    ),
     (#"{"kind":"APIVersions","versions":["v1"]}"#, [UInt8]([0x0A, 0x02]) + Array("v1".utf8)),
     (
       #"{"kind":"APIGroup","apiVersion":"v1","name":"a","versions":[{"groupVersion":"a/v1","version":"v1"}],"preferredVersion":{"groupVersion":"a/v1","version":"v1"}}"#,

@@ -27,10 +27,12 @@ extension RequestDispatcher {
         GroupVersionResource(
           group: info.group, version: info.version, resource: info.resource))
     } catch {
-      // Of versions that are not served there is not even a resource that might be missing.
-      guard discovery.resourceList(group: info.group, version: info.version) != nil else {
-        return Self.pageNotFound
-      }
+      // Of versions that are not served there is not even a resource that might be missing, but
+      // for groups of the server's own.
+      guard
+        registry.catalogue.groups.contains(where: { $0.group == info.group })
+          || discovery.resourceList(group: info.group, version: info.version) != nil
+      else { return Self.pageNotFound }
       throw error
     }
     // A path that has a namespace where there is none, or lacks one where it must be.

@@ -2,6 +2,8 @@ import CYaml
 import JSONDocument
 import KubernetesAPI
 
+// libyaml, which Yams brings along: Yams itself refuses keys that are there twice.
+
 /// Reads the first document of a YAML text, as the YAML 1.1 that upstream takes: `yes` and `on` are
 /// booleans, `010` is eight, aliases stand for what they name, of keys that are there twice the
 /// last counts.

@@ -28,14 +28,15 @@ public struct ProtobufEncoder: Sendable {
         writer.message(try partial(item), field: 2)
       }
       body = writer
-    case ("v1", "APIGroupList"), ("v1", "APIGroup"), ("v1", "APIResourceList"),
-      ("", "APIResourceList"), ("", "APIVersions"):
+    case ("v1", "APIGroupList"), ("v1", "APIGroup"), ("", "APIVersions"):
       body = Self.discovery(object, kind: kind)
     default:
       let parts = apiVersion.split(separator: "/", maxSplits: 1).map(String.init)
       guard
         let type = catalogue.type(
-          group: parts.count == 2 ? parts[0] : "", version: parts.last ?? "", kind: kind)
+          group: parts.count == 2 ? parts[0] : "",
+          // The list of the core group's resources does not say of which version it is.
+          version: parts.last ?? (kind == "APIResourceList" ? "v1" : ""), kind: kind)
       else { return nil }
       body = try message(object, type, depth: 0)
     }

@@ -14,7 +14,7 @@ extension CatalogueTables {
 	shortNames	[]string	5	latomic
 	singularName	string	6	!;d""
 	storageVersionHash	string	10	
-	verbs	[]string	4	!
+	verbs	[]string	4.1	!
 	version	string	9	
 %m.v1.APIResourceList	object	/v1/APIResourceList
 	apiVersion	string		
