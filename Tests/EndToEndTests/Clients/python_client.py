@@ -131,8 +131,9 @@ def versions_and_discovery():
     assert kinds == [{"group": "apps", "kind": "Deployment", "version": "v1"}], kinds
 
 
-def raw(method, path, body=None, accept="application/json", query=(), content_type=None):
-    """A request that the client has no method for; the parsed answer."""
+def raw(method, path, body=None, accept="application/json", query=(), content_type=None,
+        answered=None):
+    """A request that the client has no method for; the parsed answer, its headers in `answered`."""
     headers = {"Accept": accept}
     if body is not None:
         headers["Content-Type"] = content_type or "application/json"
@@ -143,6 +144,8 @@ def raw(method, path, body=None, accept="application/json", query=(), content_ty
     answer.read()
     if not 200 <= answer.status <= 299:
         api.response_deserialize(answer, {})
+    if answered is not None:
+        answered.update((name.lower(), value) for name, value in answer.response.headers.items())
     return json.loads(answer.data)
 
 
@@ -184,8 +187,9 @@ def dry_runs_change_nothing_and_unknown_fields_are_noticed():
     body = refused(400, "BadRequest", raw, "POST", path, unknown,
                    query=[("fieldValidation", "Strict")])
     assert 'unknown field "dta"' in body["message"], body
-    raw("POST", path, unknown, query=[("dryRun", "All")])
-    assert api.last_response.headers["Warning"] == '299 - "unknown field \\"dta\\""'
+    headers = {}
+    raw("POST", path, unknown, query=[("dryRun", "All")], answered=headers)
+    assert headers["warning"] == '299 - "unknown field \\"dta\\""', headers
 
 
 @check
@@ -315,7 +319,9 @@ def selectors_select():
     }.items():
         found = names(core.list_namespaced_config_map(NAMESPACE, label_selector=selector))
         assert found == expected.split(), f"{selector}: {found}"
-    for selector, expected in {"metadata.name=s2": ["s2"], "metadata.name!=s2": ["s1", "s3", "s4"]}.items():
+    for selector, expected in {
+        "metadata.name=s2": ["s2"], "metadata.name!=s2": ["s1", "s3", "s4"],
+    }.items():
         found = names(core.list_namespaced_config_map(
             NAMESPACE, label_selector="s", field_selector=selector))
         assert found == expected, f"{selector}: {found}"
