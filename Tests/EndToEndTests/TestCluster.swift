@@ -9,10 +9,13 @@ struct TestCluster: Sendable {
   let shell: Shell
   let repository: String
   let binary: String
+  /// Whether its nodes do; hollow ones need no images.
+  let runsContainers: Bool
   var configuration: String { root + "/cluster.conf" }
 
   /// - Parameter hollowNodes: how many nodes that run nothing take the place of the two that do.
   init(hollowNodes: Int? = nil) throws {
+    runsContainers = hollowNodes == nil
     repository = FileManager.default.currentDirectoryPath
     binary =
       ProcessInfo.processInfo.environment["TAFFRAIL_BINARY"]
@@ -61,10 +64,14 @@ struct TestCluster: Sendable {
   }
 
   func up() -> CommandResult {
-    let images =
-      ProcessInfo.processInfo.environment["TAFFRAIL_IMAGES"] ?? repository + "/.build/images"
-    return shell.run(
-      [binary, "up", "--config", configuration, "--images", images], timeoutSeconds: 180)
+    var command = [binary, "up", "--config", configuration]
+    if runsContainers {
+      command += [
+        "--images",
+        ProcessInfo.processInfo.environment["TAFFRAIL_IMAGES"] ?? repository + "/.build/images",
+      ]
+    }
+    return shell.run(command, timeoutSeconds: 180)
   }
 
   func down() -> CommandResult {
