@@ -56,10 +56,10 @@ extension ClusterTests {
       // One leader more dies while ships go.
       let drill = BackgroundCommand(cluster.shell, ["sh", "-c", kill], timeoutSeconds: 120)
       for (selector, cascade) in [("rig=brig", "foreground"), ("rig!=brig", "background")] {
-        cluster.kubectl(
+        cluster.kubectlUntil(
           "delete", "ships", "-n", "fleet", "-l", selector, "--cascade=\(cascade)",
-          "--timeout=60s", timeoutSeconds: 90
-        ).expect("deleted")
+          "--timeout=15s"
+        ) { $0.status == 0 }.expect()
       }
       try #require(drill.wait()).expect("every acknowledged write is there")
       let left = cluster.kubectlUntil(
@@ -95,14 +95,17 @@ extension ClusterTests.ClientTests {
       """
     }
     let ships = (0..<count).map { ship("ship-\($0)", rig: $0 % 2 == 0 ? "brig" : "barque") }
-    cluster.kubectl(
-      "apply", "-f", "-",
-      input: ships.joined() + ship("tender-\(round)", rig: "cutter")
-    ).expect("ship.harbour.example.com/tender-\(round) created")
+    let file = cluster.root + "/ships.yaml"
+    #expect(throws: Never.self) {
+      try (ships.joined() + ship("tender-\(round)", rig: "cutter")).write(
+        toFile: file, atomically: true, encoding: .utf8)
+    }
+    // A command whose server is killed says so, and is given again.
+    cluster.kubectlUntil("apply", "-f", file) { $0.status == 0 }.expect("tender-\(round) ")
     guard round > 0 else { return }
-    cluster.kubectl(
-      "delete", "ship", "tender-\(round - 1)", "-n", "fleet", "--wait=false"
-    ).expect("\"tender-\(round - 1)\" deleted")
+    cluster.kubectlUntil(
+      "delete", "ship", "tender-\(round - 1)", "-n", "fleet", "--wait=false", "--ignore-not-found"
+    ) { $0.status == 0 }.expect()
   }
 
   private static func crew(_ round: Int) -> Int { 1 + round % 3 }

@@ -48,7 +48,12 @@ final class FleetOperator {
     }
     let log = try FileHandle(forWritingTo: URL(fileURLWithPath: logPath))
     process.executableURL = URL(fileURLWithPath: clients.python)
+    // A process inherits which signals the thread that starts it has blocked, and threads of a pool
+    // have blocked nearly all: Python would never hear of SIGTERM.
     process.arguments = [
+      "-c",
+      "import os, signal, sys; signal.pthread_sigmask(signal.SIG_SETMASK, ()); "
+        + "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])",
       "-m", "kopf", "run", "--namespace=fleet", "--standalone", scripts + "/fleet_operator.py",
     ]
     process.environment = ProcessInfo.processInfo.environment.merging([
@@ -71,10 +76,17 @@ final class FleetOperator {
     }
   }
 
-  /// Asks it to end, and waits; returns its exit status.
+  /// Asks it to end, and waits; returns its exit status, which is that of SIGKILL if it takes more
+  /// than a minute.
   func stop() -> Int32 {
+    let identifier = process.processIdentifier
+    let timer = DispatchSource.makeTimerSource(queue: .global())
+    timer.schedule(deadline: .now() + 60)
+    timer.setEventHandler { Foundation.kill(identifier, SIGKILL) }
+    timer.resume()
     process.terminate()
     process.waitUntilExit()
+    timer.cancel()
     return process.terminationStatus
   }
 
