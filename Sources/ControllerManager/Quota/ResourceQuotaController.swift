@@ -40,7 +40,8 @@ struct ResourceQuotaController: Sendable {
     definitions.addHandler { delta in
       guard let definition = delta.new.flatMap(ServedDefinition.init) else { return }
       for quota in quotas.list() where QuotaPlanner.counts(quota, definition.resource) {
-        queue.add(quota.meta.key, cause: delta.revision)
+        queue.add(
+          ObjectKey(namespace: quota.meta.namespace, name: quota.meta.name), cause: delta.revision)
       }
     }
     for resource in Self.watched {
