@@ -288,6 +288,7 @@ import Testing
         1 applies 5:(voters 1 2 3, learners 4)
         3>1 T1 accepted 5
         4>1 T1 rejected 5 hint=0/0
+        1 reads for 4: gone
         1 snapshot needed by 4
         1>2 T1 append 5/1 [] commit=5
         2 applies 5:(voters 1 2 3, learners 4)

@@ -236,6 +236,7 @@ import Testing
         3>1 T1 heartbeatResponse read=0
         1>3 T1 append 5/1 [] commit=5
         3>1 T1 rejected 5 hint=1/1
+        1 reads for 3: gone
         1 snapshot needed by 3
         1>3 T1 snapshot 5/1
       > snapshot 1 3

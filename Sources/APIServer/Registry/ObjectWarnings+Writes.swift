@@ -17,8 +17,7 @@ extension ObjectWarnings {
       return warnings.filter { !known.contains($0) }
     default:
       guard let path = podPath(info) else { return warnings }
-      let (spec, field) = (object.at(path: path), path.joined(separator: "."))
-      return warnings + emptyProjections(spec) + fractionalBytes(spec, field)
+      return warnings + emptyProjections(object.at(path: path))
     }
   }
 
@@ -45,30 +44,6 @@ extension ObjectWarnings {
       where source.objectValue?.isEmpty == true {
         warnings.append(
           "volume \"\(volume["name"]?.stringValue ?? "")\" (Projected) has no sources provided")
-      }
-    }
-    return warnings
-  }
-
-  /// Memory and storage come in whole bytes.
-  private static func fractionalBytes(_ spec: JSONValue?, _ field: String) -> [String] {
-    var warnings: [String] = []
-    func look(_ amounts: JSONValue?, _ place: String) {
-      for name in ["memory", "ephemeral-storage"] {
-        guard let text = amounts?[name]?.stringValue, let amount = Quantity(parsing: text),
-          amount.milliValue % 1000 != 0
-        else { continue }
-        warnings.append(
-          "\(place)[\(name)]: fractional byte value \(GoFormat.quoted(text)) is invalid, must be "
-            + "an integer")
-      }
-    }
-    look(spec?["overhead"], "\(field).overhead")
-    for list in ["initContainers", "containers", "ephemeralContainers"] {
-      for (index, container) in (spec?[list]?.arrayValue ?? []).enumerated() {
-        for side in ["limits", "requests"] {
-          look(container.at("resources", side), "\(field).\(list)[\(index)].resources.\(side)")
-        }
       }
     }
     return warnings

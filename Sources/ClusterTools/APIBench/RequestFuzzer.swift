@@ -113,7 +113,7 @@ struct RequestFuzzer {
 
   private mutating func brokenQuery() -> LoadRequest {
     let query = pick([
-      "limit=x", "limit=-1", "resourceVersion=abc", "labelSelector=a%20in%20(", "continue=x",
+      "limit=x", "limit=1.5", "resourceVersion=abc", "labelSelector=a%20in%20(", "continue=x",
       "fieldSelector=spec.frob%3D1", "labelSelector=%00", "resourceVersionMatch=Exact",
       "resourceVersion=99999999999999999999999", "timeout=soon", "labelSelector=a%3D%3D%3Db",
       "watch=1&resourceVersion=-1", "watch=1&sendInitialEvents=true",

@@ -46,14 +46,6 @@ public struct ApplySchema: Sendable {
     return false
   }
 
-  /// Whether the members of an object of the type are owned one by one.
-  func isGranular(_ id: ID) -> Bool {
-    switch kind(id) {
-    case .object, .deduced: true
-    default: false
-    }
-  }
-
   func member(_ name: String, of id: ID) -> ID {
     if case .object(let fields, let element) = kind(id) {
       return fields[name] ?? element ?? Self.unknown

@@ -50,12 +50,18 @@ private struct CreatedFields {
       var isOwned = false
       if let old = before[name] ?? fills[name] {
         if old == value { continue }
-        if let value = value.objectValue, let old = old.objectValue, schema.isGranular(member) {
+        switch (schema.kind(member), value) {
+        case (.object, .object(let object)) where !object.isEmpty,
+          (.deduced, .object(let object)) where !object.isEmpty:
           children = given(
-            value, before: old, member, depth: depth + 1, ignored: left.children,
-            unowned: nobody.children)
-        } else {
-          isOwned = true
+            object, before: old.objectValue ?? [:], member, depth: depth + 1,
+            ignored: left.children, unowned: nobody.children)
+        case (.set, .array(let items)) where !items.isEmpty,
+          (.keyed, .array(let items)) where !items.isEmpty:
+          // No field is filled with items.
+          children = added(
+            value, member, depth: depth + 1, ignored: left.children, unowned: nobody.children)
+        default: isOwned = true
         }
       } else {
         children = added(
