@@ -73,30 +73,19 @@ struct KubectlTourTests {
   private static func run(_ command: String, in folder: String, kubeconfig: String) async throws
     -> (status: Int32, output: String)
   {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/bash")
-    process.arguments = ["-c", command]
-    process.currentDirectoryURL = URL(fileURLWithPath: folder)
-    var environment = ProcessInfo.processInfo.environment
-    environment["PATH"] = "\(folder)/bin:\(environment["PATH"] ?? "/usr/bin:/bin")"
-    environment["KUBECONFIG"] = kubeconfig
-    environment["HOME"] = folder
-    environment["TZ"] = "UTC"
-    process.environment = environment
+    let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
     let output = folder + "/output"
     try Data().write(to: URL(fileURLWithPath: output))
     let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: output))
-    process.standardOutput = handle
-    process.standardError = handle
-    process.standardInput = FileHandle.nullDevice
+    let process = try SpawnedProcess(
+      ["env", "-C", folder, "/bin/bash", "-c", command],
+      environment: [
+        "PATH": "\(folder)/bin:\(path)", "KUBECONFIG": kubeconfig, "HOME": folder, "TZ": "UTC",
+      ], output: handle.fileDescriptor)
     // Not awaited on a thread of the pool: many tests run beside this one.
-    let status = try await withCheckedThrowingContinuation {
-      (continuation: CheckedContinuation<Int32, any Error>) in
-      process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
-      do { try process.run() } catch {
-        process.terminationHandler = nil
-        continuation.resume(throwing: error)
-      }
+    let status = await withCheckedContinuation {
+      (continuation: CheckedContinuation<Int32, Never>) in
+      Thread.detachNewThread { continuation.resume(returning: process.wait().status) }
     }
     try handle.close()
     return (status, try String(contentsOfFile: output, encoding: .utf8))

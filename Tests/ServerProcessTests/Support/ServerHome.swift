@@ -185,20 +185,14 @@ enum Command {
   }
 
   static func run(_ words: [String], environment: [String: String] = [:]) throws -> ProcessEnd {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = words
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let pipe = Pipe()
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = pipe
-    process.standardError = pipe
-    try process.run()
+    let process = try SpawnedProcess(
+      words, environment: environment, output: pipe.fileHandleForWriting.fileDescriptor)
+    try pipe.fileHandleForWriting.close()
     let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
+    let (status, wasKilled) = process.wait()
     return ProcessEnd(
-      status: process.terminationStatus,
-      wasKilledBySignal: process.terminationReason == .uncaughtSignal,
+      status: status, wasKilledBySignal: wasKilled,
       output: String(decoding: output, as: UTF8.self))
   }
 }

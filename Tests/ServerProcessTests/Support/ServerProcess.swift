@@ -56,24 +56,11 @@ final class ServerProcess: Sendable {
   }
 
   init(command words: [String], environment: [String: String] = [:]) throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = words
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    process.standardInput = FileHandle.nullDevice
     let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = pipe
-    let ended = Mutex<(Int32, Bool)?>(nil)
-    let exit = DispatchGroup()
-    exit.enter()
-    process.terminationHandler = { process in
-      let wasKilled = process.terminationReason == .uncaughtSignal
-      ended.withLock { $0 = (process.terminationStatus, wasKilled) }
-      exit.leave()
-    }
-    try process.run()
-    pid = process.processIdentifier
+    let process = try SpawnedProcess(
+      words, environment: environment, output: pipe.fileHandleForWriting.fileDescriptor)
+    try pipe.fileHandleForWriting.close()
+    pid = process.pid
     ProcessWatchdog.shared.started(pid)
     // A thread that reads to the end of the output, and then waits for the end of the process, so
     // that the end is reported with all that was printed.
@@ -83,9 +70,8 @@ final class ServerProcess: Sendable {
       while case let data = handle.availableData, !data.isEmpty {
         change { $0.output += String(decoding: data, as: UTF8.self) }
       }
-      exit.wait()
+      let (status, wasKilled) = process.wait()
       ProcessWatchdog.shared.ended(pid)
-      let (status, wasKilled) = ended.withLock { $0 } ?? (-1, true)
       change {
         $0.end = ProcessEnd(status: status, wasKilledBySignal: wasKilled, output: $0.output)
       }
