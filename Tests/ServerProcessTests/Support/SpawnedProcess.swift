@@ -20,7 +20,10 @@ struct SpawnedProcess: Sendable {
     posix_spawn_file_actions_adddup2(&actions, output, 1)
     posix_spawn_file_actions_adddup2(&actions, output, 2)
     // Who reads a pipe to its end would else wait for other children too.
-    posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+    // Closing what is not open is no failure in glibc, unless the number is out of range.
+    for descriptor in 3..<Self.descriptors {
+      posix_spawn_file_actions_addclose(&actions, descriptor)
+    }
 
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
@@ -56,6 +59,15 @@ struct SpawnedProcess: Sendable {
     let signal = status & 0x7f
     return signal == 0 ? ((status >> 8) & 0xff, false) : (signal, true)
   }
+
+  /// Beyond the highest that the tests open.
+  private static let descriptors: Int32 = {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit) == 0 else {
+      return 1_024
+    }
+    return Int32(min(limit.rlim_cur, 4_096))
+  }()
 
   private static func withCStrings<Result>(
     _ texts: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
