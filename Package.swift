@@ -40,10 +40,12 @@ let package = Package(
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
 
     .systemLibrary(name: "CMalloc"),
+    .systemLibrary(name: "CProcess"),
 
     // Leaves: neither NIO nor Foundation.
     .target(name: "JSONDocument"),
     .target(name: "SeededRuns"),
+    .target(name: "ChildProcesses", dependencies: ["CProcess"]),
     .target(name: "Raft", dependencies: ["SeededRuns"]),
     .target(name: "Keyspace"),
     .target(name: "EventLog", dependencies: ["CLZ4"]),
@@ -93,10 +95,12 @@ let package = Package(
         .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
         .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
       ]),
-    .target(name: "PodNetwork", dependencies: ["JSONDocument"]),
+    .target(name: "PodNetwork", dependencies: ["ChildProcesses", "JSONDocument"]),
     .target(
       name: "ServiceProxy",
-      dependencies: ["KubernetesClient", "KubernetesAPI", "JSONDocument", logging]),
+      dependencies: [
+        "ChildProcesses", "KubernetesClient", "KubernetesAPI", "JSONDocument", logging,
+      ]),
     .target(
       name: "Kubelet",
       dependencies: [
@@ -119,8 +123,8 @@ let package = Package(
     .target(
       name: "LocalCluster",
       dependencies: [
-        "ClusterConfiguration", "KubernetesClient", "KubernetesAPI", "JSONDocument", "PodNetwork",
-        nio, nioPosix, nioSSL, nioHTTP1,
+        "ChildProcesses", "ClusterConfiguration", "KubernetesClient", "KubernetesAPI",
+        "JSONDocument", "PodNetwork", nio, nioPosix, nioSSL, nioHTTP1,
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"), logging,
       ]),
     // What people look at a cluster with.
@@ -130,21 +134,22 @@ let package = Package(
     .target(
       name: "ClusterTools",
       dependencies: [
-        "ControlPlane", "ClusterConfiguration", "KubernetesClient", "KubernetesAPI", "JSONDocument",
-        "EventStore", "EventLog", "Keyspace", "Raft", "Linearizability", "SeededRuns", nio,
-        nioPosix, nioSSL,
+        "ChildProcesses", "ControlPlane", "ClusterConfiguration", "KubernetesClient",
+        "KubernetesAPI", "JSONDocument", "EventStore", "EventLog", "Keyspace", "Raft",
+        "Linearizability", "SeededRuns", nio, nioPosix, nioSSL,
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"), logging,
       ]),
     .executableTarget(
       name: "taffrail",
       dependencies: [
-        "LogTools", "ClusterTools", "ControlPlane", "LocalCluster", "Kubelet", "EventStore",
-        "EventLog", "StoreSimulation",
-        "ClusterConfiguration", "KubernetesClient", "APIServer",
+        "ChildProcesses", "LogTools", "ClusterTools", "ControlPlane", "LocalCluster", "Kubelet",
+        "EventStore", "EventLog", "StoreSimulation", "ClusterConfiguration", "KubernetesClient",
+        "APIServer",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     .testTarget(name: "JSONDocumentTests", dependencies: ["JSONDocument"]),
+    .testTarget(name: "ChildProcessesTests", dependencies: ["ChildProcesses"]),
     .testTarget(name: "RaftTests", dependencies: ["Raft"]),
     .testTarget(name: "KeyspaceTests", dependencies: ["Keyspace", "SeededRuns"]),
     .testTarget(name: "EventLogTests", dependencies: ["EventLog", "SeededRuns"]),
@@ -170,7 +175,8 @@ let package = Package(
       name: "APIServerTests",
       dependencies: [
         "APIServer", "ClusterConfiguration", "EventStore", "Keyspace", "KubernetesAPI",
-        "JSONDocument", "KubernetesClient", "SeededRuns", x509, asn1, crypto,
+        "JSONDocument", "KubernetesClient", "SeededRuns", nio, nioPosix, nioSSL, nioHTTP1, x509,
+        asn1, crypto,
       ]),
     .testTarget(
       name: "ControllerManagerTests",
@@ -181,11 +187,15 @@ let package = Package(
     .testTarget(
       name: "SchedulerTests",
       dependencies: ["Scheduler", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
-    .testTarget(name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime", "PodNetwork"]),
+    .testTarget(
+      name: "ContainerRuntimeTests",
+      dependencies: ["ChildProcesses", "ContainerRuntime", "PodNetwork"]),
     .testTarget(name: "PodNetworkTests", dependencies: ["PodNetwork", "JSONDocument"]),
     .testTarget(
       name: "ServiceProxyTests",
-      dependencies: ["ServiceProxy", "KubernetesClient", "KubernetesAPI", "JSONDocument"]),
+      dependencies: [
+        "ChildProcesses", "ServiceProxy", "KubernetesClient", "KubernetesAPI", "JSONDocument",
+      ]),
     .testTarget(
       name: "KubeletTests",
       dependencies: [
@@ -204,13 +214,14 @@ let package = Package(
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
       ]),
     .testTarget(name: "LogToolsTests", dependencies: ["LogTools", "Keyspace", "JSONDocument"]),
-    // Drives the built executable, so it depends on it and on nothing else.
-    .testTarget(name: "EndToEndTests", dependencies: ["taffrail"], exclude: ["Clients"]),
+    // Drives the built executable, so it depends on it and on next to nothing else.
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["taffrail", "ChildProcesses"], exclude: ["Clients"]),
     // The same, with nothing but servers: whatever can be done wrong to them.
     .testTarget(
       name: "ServerProcessTests",
       dependencies: [
-        "taffrail", "JSONDocument", "KubernetesAPI", nio, nioPosix, nioSSL,
+        "taffrail", "ChildProcesses", "JSONDocument", "KubernetesAPI", nio, nioPosix, nioSSL,
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
       ], exclude: ["KubectlTour"]),
     .testTarget(

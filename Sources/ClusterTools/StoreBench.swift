@@ -1,3 +1,4 @@
+import ChildProcesses
 import ClusterConfiguration
 import ControlPlane
 import EventStore
@@ -62,23 +63,22 @@ public struct StoreBench: Sendable {
     // Replicas without data begin together: the others must be there before this one starts.
     try home.prepare()
     try ClusterPKI.ensure(configuration: configuration, home: home)
-    var followers: [Process] = []
+    var followers: [ChildProcess] = []
     defer {
-      for follower in followers { kill(follower.processIdentifier, SIGKILL) }
-      for follower in followers { follower.waitUntilExit() }
+      for follower in followers { follower.signal(SIGKILL) }
+      for follower in followers { follower.wait() }
     }
     for server in configuration.servers.dropFirst() {
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: binary)
-      process.arguments = [
-        "bench", "store-replica", "--config", configuration.path, "--id", String(server.id),
-      ]
-      try process.run()
-      followers.append(process)
+      followers.append(
+        try ChildProcess.start(
+          [
+            binary, "bench", "store-replica", "--config", configuration.path, "--id",
+            String(server.id),
+          ], .init(output: .inherited, errors: .inherited)))
     }
     let replica = try await Self.start(configuration, home, id: 1)
     let cluster = BenchCluster(
-      replica: replica, processes: [getpid()] + followers.map(\.processIdentifier))
+      replica: replica, processes: [getpid()] + followers.map(\.pid))
     try await cluster.awaitLeadership()
     if parts.contains(.idle) {
       progress("doing nothing")

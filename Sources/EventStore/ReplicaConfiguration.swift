@@ -73,7 +73,7 @@ public struct ReplicaConfiguration: Sendable {
   /// Events kept in memory for watches to begin from.
   public var windowEvents: Int
   /// Bytes that they may hold; watches that begin before them read the projection first.
-  public var windowBytes = 16 << 20
+  public var windowBytes = 8 << 20
   /// Milliseconds of one tick, by which all timeouts are counted.
   public var tickMilliseconds: Int
   /// Ticks between heartbeats of a leader.

@@ -48,7 +48,7 @@ public struct JSONObject: Sendable {
           if index != nil { rebuildIndex() }
         }
       } else if let newValue {
-        append(key, newValue)
+        append(new: key, newValue)
       }
     }
   }
@@ -56,7 +56,7 @@ public struct JSONObject: Sendable {
   /// Sets a member, and gives what was there before.
   mutating func replaceValue(of key: String, by value: JSONValue) -> JSONValue? {
     guard let position = position(of: key) else {
-      append(key, value)
+      append(new: key, value)
       return nil
     }
     var earlier = value
@@ -76,16 +76,6 @@ public struct JSONObject: Sendable {
       }
     }
     self[key] = .object(united)
-  }
-
-  private mutating func append(_ key: String, _ value: JSONValue) {
-    keys.append(key)
-    values.append(value)
-    if index != nil {
-      index?[key] = keys.count - 1
-    } else if keys.count > Self.indexThreshold {
-      rebuildIndex()
-    }
   }
 
   /// Visits the members in their order, edits their values in place, and leaves out those for

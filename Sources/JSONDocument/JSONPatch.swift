@@ -82,7 +82,7 @@ public enum JSONPatch {
     case "test":
       let found = try value(at: path, in: document) ?? .null
       guard equal(found, operation.value) else {
-        throw .notApplicable("testing path /\(path.joined(separator: "/")) failed")
+        throw .testFailed("testing path /\(path.joined(separator: "/")) failed")
       }
     case "move":
       guard let from = operation.from?.tokens[...] else {

@@ -4,6 +4,8 @@ public enum PatchError: Error, Sendable, Hashable, CustomStringConvertible {
   case malformed(String)
   /// The patch is well formed and does not fit the document: HTTP 422, without a reason given.
   case notApplicable(String)
+  /// A `test` operation finds something else: as above.
+  case testFailed(String)
   /// The patched document does not fit its kind: HTTP 422 for the field `patch`.
   case invalidResult(value: String, detail: String)
   /// A directive of a strategic merge patch is wrong: upstream answers HTTP 500 here.
@@ -13,8 +15,8 @@ public enum PatchError: Error, Sendable, Hashable, CustomStringConvertible {
 
   public var description: String {
     switch self {
-    case .malformed(let text), .notApplicable(let text), .directive(let text),
-      .tooLarge(let text):
+    case .malformed(let text), .notApplicable(let text), .testFailed(let text),
+      .directive(let text), .tooLarge(let text):
       text
     case .invalidResult(_, let detail): detail
     }

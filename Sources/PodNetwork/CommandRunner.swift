@@ -1,7 +1,5 @@
-import Dispatch
+import ChildProcesses
 import Foundation
-import Glibc
-import Synchronization
 
 /// Why a command did not do its work.
 public struct CommandError: Error, Sendable, CustomStringConvertible {
@@ -24,12 +22,10 @@ public enum CommandRunner {
     public var errors: String
   }
 
-  private static let queue = DispatchQueue(label: "commands", attributes: .concurrent)
-
   /// Runs to the end; never throws for a status other than zero.
   public static func run(_ command: Command) async -> Result {
     await withCheckedContinuation { continuation in
-      queue.async { continuation.resume(returning: runBlocking(command)) }
+      OwnThread.run { continuation.resume(returning: runBlocking(command)) }
     }
   }
 
@@ -51,50 +47,14 @@ public enum CommandRunner {
   }
 
   static func runBlocking(_ command: Command) -> Result {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = command.arguments
-    // A user's PATH may lack the folders where ip and nft are.
-    var environment = ProcessInfo.processInfo.environment
-    environment["PATH", default: ""] += ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
-    process.environment = environment
-    let input = Pipe()
-    let output = Pipe()
-    let errors = Pipe()
-    process.standardInput = input
-    process.standardOutput = output
-    process.standardError = errors
     do {
-      try process.run()
+      let result = try ChildProcess.run(command.arguments, input: Array(command.input.utf8))
+      return Result(
+        status: result.exit.status, output: result.outputText, errors: result.errorText)
     } catch {
-      return Result(status: 127, output: "", errors: "\(error)")
+      return Result(
+        status: error.isNotFound ? 127 : 126, output: "",
+        errors: error.isNotFound ? "" : error.description)
     }
-    // Three pipes are served at once: a program that fills one while we wait on another would
-    // hang.
-    let texts = Mutex<(output: Data, errors: Data)>((Data(), Data()))
-    let group = DispatchGroup()
-    queue.async(group: group) {
-      let data = output.fileHandleForReading.readDataToEndOfFile()
-      texts.withLock { $0.output = data }
-    }
-    queue.async(group: group) {
-      let data = errors.fileHandleForReading.readDataToEndOfFile()
-      texts.withLock { $0.errors = data }
-    }
-    if !command.input.isEmpty {
-      // A program that ends without reading must not end this one by SIGPIPE.
-      signal(SIGPIPE, SIG_IGN)
-      try? input.fileHandleForWriting.write(contentsOf: Data(command.input.utf8))
-    }
-    try? input.fileHandleForWriting.close()
-    process.waitUntilExit()
-    group.wait()
-    let (outputData, errorData) = texts.withLock { ($0.output, $0.errors) }
-    let status =
-      process.terminationReason == .uncaughtSignal
-      ? 128 + process.terminationStatus : process.terminationStatus
-    return Result(
-      status: status, output: String(decoding: outputData, as: UTF8.self),
-      errors: String(decoding: errorData, as: UTF8.self))
   }
 }

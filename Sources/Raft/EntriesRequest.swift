@@ -25,14 +25,12 @@ public struct EntriesRequest: Sendable, Hashable {
 
 /// What the disk had of an `EntriesRequest`.
 public struct EntriesRead: Sendable, Hashable {
-  public var request: EntriesRequest
-  /// Of the entry at `request.after`.
+  /// Of the entry at the request's `after`.
   public var previousTerm: Term
-  /// From `request.after + 1` on, without gaps; at least one, if any was asked for.
+  /// From the entry behind that one on, without gaps; at least one, if any was asked for.
   public var entries: [LogEntry]
 
-  public init(request: EntriesRequest, previousTerm: Term, entries: [LogEntry]) {
-    self.request = request
+  public init(previousTerm: Term, entries: [LogEntry]) {
     self.previousTerm = previousTerm
     self.entries = entries
   }

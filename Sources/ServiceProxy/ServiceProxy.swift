@@ -1,3 +1,4 @@
+import ChildProcesses
 import Foundation
 import JSONDocument
 import KubernetesAPI
@@ -114,32 +115,17 @@ enum NFT {
   static func apply(_ text: String) async throws {
     try await withCheckedThrowingContinuation {
       (continuation: CheckedContinuation<Void, any Error>) in
-      // Waiting for a process blocks, so it happens on a thread of its own.
-      Thread.detachNewThread {
+      // Waiting for a process blocks.
+      OwnThread.run {
         continuation.resume(with: Result { try run(text) })
       }
     }
   }
 
   private static func run(_ text: String) throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["nft", "-f", "-"]
-    var environment = ProcessInfo.processInfo.environment
-    environment["PATH"] = (environment["PATH"] ?? "/usr/bin:/bin") + ":/usr/sbin:/sbin"
-    process.environment = environment
-    let input = Pipe()
-    let errors = Pipe()
-    process.standardInput = input
-    process.standardOutput = FileHandle.nullDevice
-    process.standardError = errors
-    try process.run()
-    try? input.fileHandleForWriting.write(contentsOf: Data(text.utf8))
-    try? input.fileHandleForWriting.close()
-    let message = errors.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else {
-      throw Failure(description: String(decoding: message.prefix(2_000), as: UTF8.self))
+    let result = try ChildProcess.run(["nft", "-f", "-"], input: Array(text.utf8))
+    guard result.exit == .exited(0) else {
+      throw Failure(description: String(decoding: result.errors.prefix(2_000), as: UTF8.self))
     }
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ChildProcesses
 import ClusterConfiguration
 import ClusterTools
 import Foundation
@@ -169,13 +170,9 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     static func command(_ arguments: String...) throws {
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: binary)
-      process.arguments = arguments
-      process.standardOutput = FileHandle.standardError
-      try process.run()
-      process.waitUntilExit()
-      guard process.terminationStatus == 0 else {
+      let process = try ChildProcess.start(
+        [binary] + arguments, .init(input: .inherited, output: .descriptor(2)))
+      guard process.wait() == .exited(0) else {
         throw LogToolError("taffrail \(arguments.joined(separator: " ")) failed")
       }
     }

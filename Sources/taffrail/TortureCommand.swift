@@ -1,4 +1,5 @@
 import ArgumentParser
+import ChildProcesses
 import ClusterTools
 import Foundation
 import LogTools
@@ -101,16 +102,12 @@ struct TortureCommand: AsyncParsableCommand {
   /// Runs again in network and process namespaces of its own: everything that it starts or sets up
   /// ends with it, however it ends.
   private func rerunIsolated() throws -> Int32 {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments =
+    let process = try ChildProcess.start(
       [
-        "unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc",
-        // Foundation needs it from the beginning, to wait for its children.
-        "sh", "-c", "ip link set lo up && exec \"$0\" \"$@\"", BenchCommand.Run.binary,
-      ] + CommandLine.arguments.dropFirst() + ["--isolated"]
-    try process.run()
-    process.waitUntilExit()
-    return process.terminationStatus
+        "unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
+        "ip link set lo up && exec \"$0\" \"$@\"", BenchCommand.Run.binary,
+      ] + CommandLine.arguments.dropFirst() + ["--isolated"],
+      .init(input: .inherited, output: .inherited, errors: .inherited))
+    return process.wait().status
   }
 }

@@ -127,4 +127,111 @@ import Testing
             + "`Deny` parameterNotFoundAction"))
     }
   }
+
+  private static func mutating(_ name: String, _ expression: String, _ changes: JSONValue = [:])
+    -> JSONValue
+  {
+    var spec: JSONValue = [
+      "reinvocationPolicy": "Never",
+      "matchConstraints": [
+        "resourceRules": [
+          [
+            "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"],
+            "resources": ["configmaps"],
+          ]
+        ]
+      ],
+      "mutations": [
+        [
+          "patchType": "ApplyConfiguration",
+          "applyConfiguration": ["expression": .string(expression)],
+        ]
+      ],
+    ]
+    for (name, value) in changes.objectValue ?? [:] { spec[name] = value }
+    return [
+      "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicy",
+      "metadata": ["name": .string(name)], "spec": spec,
+    ]
+  }
+
+  private static func bind(_ policy: JSONValue, _ client: TestClient) async throws {
+    let group = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolic"
+    let made = try await client.send(.POST, group + "ies", policy)
+    try #require(made.status == 201, "\(made.json.text)")
+    let bound = try await client.send(
+      .POST, group + "ybindings",
+      [
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicyBinding",
+        "metadata": ["name": .string(policy.name)],
+        "spec": ["policyName": .string(policy.name)],
+      ])
+    try #require(bound.status == 201, "\(bound.json.text)")
+  }
+
+  private static func label(_ key: String, _ value: String) -> String {
+    "Object{metadata: Object.metadata{labels: {'\(key)': \(value)}}}"
+  }
+
+  @Test func aMutatingPolicyChangesWhatIsStored() async throws {
+    try await TestServer.run { server in
+      let admin = server.admin
+      try await Self.bind(Self.mutating("m", Self.label("added", "'yes'")), admin)
+      let created = try await admin.send(
+        .POST, ObjectTests.path + "?fieldManager=tester", ObjectTests.configMap("a"))
+      #expect(created.json.at("metadata", "labels") == ["added": "yes"])
+      // It is nobody's field, and nobody else's change lasts.
+      #expect(created.json.at("metadata", "managedFields")?.text.contains("f:added") == false)
+      let path = ObjectTests.path + "/a"
+      let changed = try await admin.send(
+        .PATCH, path + "?fieldManager=other", ["metadata": ["labels": ["added": "no"]]],
+        contentType: "application/merge-patch+json")
+      #expect(changed.json.at("metadata", "labels") == ["added": "yes"])
+      #expect(changed.json.at("data") == created.json.at("data"))
+    }
+  }
+
+  @Test func laterPoliciesAreSeenByThoseThatLookAgain() async throws {
+    try await TestServer.run { server in
+      let admin = server.admin
+      let count = "string(has(object.metadata.labels) ? object.metadata.labels.size() : 0)"
+      try await Self.bind(
+        Self.mutating("a", Self.label("again", count), ["reinvocationPolicy": "IfNeeded"]), admin)
+      try await Self.bind(Self.mutating("b", Self.label("late", "'x'")), admin)
+      let created = try await admin.send(.POST, ObjectTests.path, ObjectTests.configMap("a"))
+      #expect(created.json.at("metadata", "labels") == ["again": "2", "late": "x"])
+    }
+  }
+
+  @Test func aPolicyThatFailsRefusesUnlessItMayBeIgnored() async throws {
+    try await TestServer.run { server in
+      let admin = server.admin
+      try await Self.bind(
+        Self.mutating("i", Self.label("n", "object.none"), ["failurePolicy": "Ignore"]), admin)
+      let path = ObjectTests.path + "?dryRun=All"
+      #expect(try await admin.send(.POST, path, ObjectTests.configMap("a")).status == 201)
+      try await Self.bind(Self.mutating("m", Self.label("n", "object.none")), admin)
+      let refused = try await admin.send(.POST, path, ObjectTests.configMap("a"))
+      #expect(refused.status == 403)
+      #expect(refused.reason == "Invalid")
+      #expect(
+        refused.message.hasPrefix("policy 'm' with binding 'm' denied request: "),
+        "\(refused.message)")
+      #expect(refused.message.hasSuffix("no such key: none"))
+    }
+  }
+
+  @Test func expressionsAskWhatCallersMayDo() async throws {
+    try await TestServer.run { server in
+      let admin = server.admin
+      let allowed = "string(authorizer.group('').resource('secrets').check('get').allowed())"
+      let account =
+        "string(authorizer.serviceAccount('default', 'none').group('').resource('secrets')"
+        + ".check('get').allowed())"
+      try await Self.bind(Self.mutating("m", Self.label("me", allowed)), admin)
+      try await Self.bind(Self.mutating("n", Self.label("it", account)), admin)
+      let created = try await admin.send(.POST, ObjectTests.path, ObjectTests.configMap("a"))
+      #expect(created.json.at("metadata", "labels") == ["me": "true", "it": "false"])
+    }
+  }
 }

@@ -1,3 +1,4 @@
+import ChildProcesses
 import Foundation
 import PodNetwork
 import Testing
@@ -64,9 +65,9 @@ struct TestNode {
 
   /// Runs `body` while a containerd with our images serves in the node's namespace.
   func withContainerd(_ body: (ContainerRuntimeClient) async throws -> Void) async throws {
-    let process = Process()
+    var process: ChildProcess?
     func clean() async throws {
-      if process.isRunning { process.terminate() }
+      process?.terminateAndWait()
       try await runtime.destroy(removingState: true)
       try await CommandRunner.check(plan.down)
     }
@@ -78,11 +79,7 @@ struct TestNode {
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
       try await CommandRunner.check(
         Command([root.path + "/tools/images/build", "\(directory)/images"]))
-      process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-      process.arguments = runtime.containerdCommand
-      process.standardOutput = FileHandle.nullDevice
-      process.standardError = FileHandle.nullDevice
-      try process.run()
+      process = try ChildProcess.start(runtime.containerdCommand)
       try await runtime.waitUntilServing(seconds: 60)
       try await runtime.importImages([
         "\(directory)/images/pause.tar", "\(directory)/images/busybox.tar",

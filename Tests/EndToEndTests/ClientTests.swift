@@ -70,7 +70,7 @@ extension ClusterTests {
       step("ships are gone")
       try Self.checkJournal(cluster, fleet)
       #expect(fleet.isRunning, "\(fleet.log)")
-      #expect(fleet.stop() == 0, "\(fleet.log)")
+      #expect(fleet.stop() == .exited(0), "\(fleet.log)")
       step("the operator is stopped")
     }
   }

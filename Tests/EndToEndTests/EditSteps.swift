@@ -1,3 +1,4 @@
+import ChildProcesses
 import Foundation
 import Testing
 
@@ -10,20 +11,12 @@ enum Edits {
 
     // A watch shows each of the following changes once.
     let log = cluster.root + "/watch.txt"
-    let watch = Process()
-    watch.executableURL = URL(fileURLWithPath: "/bin/sh")
-    watch.arguments = [
-      "-c",
-      "exec kubectl get configmap edits -n demo -w -o 'jsonpath={.data}{\"\\n\"}' > \(log) 2>&1",
-    ]
-    watch.environment = ProcessInfo.processInfo.environment.merging(cluster.shell.environment) {
-      $1
-    }
-    try watch.run()
-    defer {
-      watch.terminate()
-      watch.waitUntilExit()
-    }
+    let watch = try ChildProcess.start(
+      [
+        "kubectl", "get", "configmap", "edits", "-n", "demo", "-w", "-o",
+        "jsonpath={.data}{\"\\n\"}",
+      ], .init(output: .appended(toFile: log), environment: cluster.shell.environment))
+    defer { watch.terminateAndWait() }
     let shell = Shell()
     _ = shell.until(["cat", log]) { $0.output.contains(#"{"a":"1"}"#) }
 

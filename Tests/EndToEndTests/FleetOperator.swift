@@ -1,3 +1,4 @@
+import ChildProcesses
 import Foundation
 import Testing
 
@@ -13,7 +14,7 @@ final class FleetOperator {
     var retry: Int?
   }
 
-  private let process = Process()
+  private let process: ChildProcess
   private let journalPath: String
   private let logPath: String
   /// The folder of the scripts.
@@ -43,27 +44,17 @@ final class FleetOperator {
       "config", "set-context", "--current", "--user=operator", "--kubeconfig", kubeconfig
     ).expect("modified")
 
-    for path in [journalPath, logPath] {
-      try Data().write(to: URL(fileURLWithPath: path))
-    }
-    let log = try FileHandle(forWritingTo: URL(fileURLWithPath: logPath))
-    process.executableURL = URL(fileURLWithPath: clients.python)
-    // A process inherits which signals the thread that starts it has blocked, and threads of a pool
-    // have blocked nearly all: Python would never hear of SIGTERM.
-    process.arguments = [
-      "-c",
-      "import os, signal, sys; signal.pthread_sigmask(signal.SIG_SETMASK, ()); "
-        + "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])",
-      "-m", "kopf", "run", "--namespace=fleet", "--standalone", scripts + "/fleet_operator.py",
-    ]
-    process.environment = ProcessInfo.processInfo.environment.merging([
-      "KUBECONFIG": kubeconfig, "JOURNAL": journalPath, "PYTHONDONTWRITEBYTECODE": "1",
-    ]) { $1 }
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = log
-    process.standardError = log
-    try process.run()
-    try log.close()
+    try Data().write(to: URL(fileURLWithPath: journalPath))
+    process = try ChildProcess.start(
+      [
+        clients.python, "-m", "kopf", "run", "--namespace=fleet", "--standalone",
+        scripts + "/fleet_operator.py",
+      ],
+      .init(
+        output: .appended(toFile: logPath),
+        environment: [
+          "KUBECONFIG": kubeconfig, "JOURNAL": journalPath, "PYTHONDONTWRITEBYTECODE": "1",
+        ]))
   }
 
   var isRunning: Bool { process.isRunning }
@@ -76,26 +67,11 @@ final class FleetOperator {
     }
   }
 
-  /// Asks it to end, and waits; returns its exit status, which is that of SIGKILL if it takes more
-  /// than a minute.
-  func stop() -> Int32 {
-    let identifier = process.processIdentifier
-    let timer = DispatchSource.makeTimerSource(queue: .global())
-    timer.schedule(deadline: .now() + 60)
-    timer.setEventHandler { Foundation.kill(identifier, SIGKILL) }
-    timer.resume()
-    process.terminate()
-    process.waitUntilExit()
-    timer.cancel()
-    return process.terminationStatus
-  }
+  /// Asks it to end, and waits; it is killed if that takes more than a minute.
+  func stop() -> ChildProcess.Exit { process.terminateAndWait() }
 
   /// Whatever state it is in, it is gone afterwards.
-  func kill() {
-    guard process.isRunning else { return }
-    Foundation.kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
-  }
+  func kill() { process.killAndWait() }
 }
 
 /// Python with the packages of Clients/requirements.txt, as `tools/test` installs it.

@@ -1,3 +1,4 @@
+import ChildProcesses
 import Foundation
 import Testing
 
@@ -46,21 +47,12 @@ enum LogReading {
 
     // --follow shows what comes.
     let follow = cluster.root + "/follow.txt"
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    process.arguments = [
-      "-c",
-      "exec \(cluster.binary) log list --follow --object configmaps/default/followed"
-        + " --config \(cluster.configuration) > \(follow) 2>&1",
-    ]
-    process.environment = ProcessInfo.processInfo.environment.merging(cluster.shell.environment) {
-      $1
-    }
-    try process.run()
-    defer {
-      process.terminate()
-      process.waitUntilExit()
-    }
+    let process = try ChildProcess.start(
+      [
+        cluster.binary, "log", "list", "--follow", "--object", "configmaps/default/followed",
+        "--config", cluster.configuration,
+      ], .init(output: .appended(toFile: follow), environment: cluster.shell.environment))
+    defer { process.terminateAndWait() }
     cluster.kubectl("create", "configmap", "followed").expect("created")
     Shell().until(["cat", follow]) { $0.output.contains("configmaps/default/followed") }.expect(
       "configmaps/default/followed")

@@ -1,3 +1,4 @@
+import ChildProcesses
 import Foundation
 import Testing
 
@@ -19,10 +20,8 @@ enum LeaderLoss {
 
     // A loop of kubectl goes on while leaders die: an error must be gone within one second.
     let loop = cluster.root + "/loop.txt"
-    let script = Process()
-    script.executableURL = URL(fileURLWithPath: "/bin/sh")
-    script.arguments = [
-      "-c",
+    let command = [
+      "/bin/sh", "-c",
       """
       while [ ! -e \(cluster.root)/stop-loop ]; do
         kubectl get nodes -o name > /dev/null 2>>\(loop) && continue
@@ -31,10 +30,7 @@ enum LeaderLoss {
       done
       """,
     ]
-    script.environment = ProcessInfo.processInfo.environment.merging(cluster.shell.environment) {
-      $1
-    }
-    try script.run()
+    let script = try ChildProcess.start(command, .init(environment: cluster.shell.environment))
     for _ in 0..<2 {
       let drill = cluster.taffrail(
         "cluster", "kill-leader", "--config", cluster.configuration, timeoutSeconds: 60)
@@ -42,7 +38,7 @@ enum LeaderLoss {
       print(drill.output)
     }
     _ = FileManager.default.createFile(atPath: cluster.root + "/stop-loop", contents: nil)
-    script.waitUntilExit()
+    script.wait()
     let errors = (try? String(contentsOfFile: loop, encoding: .utf8)) ?? ""
     #expect(!errors.contains("FAILED-TWICE"), "\(errors)")
     #expect(cluster.shell.run(["kubectl"] + pods + [identity]).output == before)
@@ -53,10 +49,8 @@ enum TotalLoss {
   static func run(_ cluster: TestCluster) throws {
     // Writes go on until every server is dead; what was acknowledged must be there afterwards.
     let acknowledged = cluster.root + "/acknowledged.txt"
-    let writer = Process()
-    writer.executableURL = URL(fileURLWithPath: "/bin/sh")
-    writer.arguments = [
-      "-c",
+    let command = [
+      "/bin/sh", "-c",
       """
       i=0
       while [ ! -e \(cluster.root)/stop-writer ]; do
@@ -66,17 +60,14 @@ enum TotalLoss {
       done
       """,
     ]
-    writer.environment = ProcessInfo.processInfo.environment.merging(cluster.shell.environment) {
-      $1
-    }
-    try writer.run()
+    let writer = try ChildProcess.start(command, .init(environment: cluster.shell.environment))
     _ = Shell().until(["sh", "-c", "wc -l < \(acknowledged) || echo 0"]) {
       (Int($0.output.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0) >= 10
     }
     for (_, process) in try cluster.serverProcesses() { kill(process, SIGKILL) }
     _ = cluster.kubectlUntil("get", "--raw", "/readyz", timeoutSeconds: 30) { $0.output == "ok" }
     _ = FileManager.default.createFile(atPath: cluster.root + "/stop-writer", contents: nil)
-    writer.waitUntilExit()
+    writer.wait()
     let names = try String(contentsOfFile: acknowledged, encoding: .utf8).split(separator: "\n")
     let present = Set(
       cluster.kubectlUntil("get", "configmaps", "-o", "name", timeoutSeconds: 30) {

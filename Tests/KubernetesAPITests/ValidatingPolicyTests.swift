@@ -133,14 +133,14 @@ import Testing
     let attributes = Self.attributes(
       ["metadata": ["name": "a", "labels": ["app": "x"]]], group: group, resource: resource,
       subresource: subresource)
-    #expect(policy.matches(attributes) == isMatch)
+    #expect(policy.head.matches(attributes) == isMatch)
   }
 
   @Test func aNamespaceIsSelectedByItsOwnLabels() throws {
     let policy = try Self.policy(
       #"{"matchConstraints":{"namespaceSelector":{"matchLabels":{"team":"b"}}}}"#)
     func matches(_ labels: JSONValue, _ resource: String) -> Bool {
-      policy.matches(
+      policy.head.matches(
         Self.attributes(
           ["metadata": ["name": "a", "labels": labels]], resource: resource, namespace: ""))
     }

@@ -69,9 +69,9 @@ struct SupervisorTests {
   }
 
   @Test func anotherSupervisorAdoptsWhatRuns() async throws {
-    let process = try ChildProcess.spawn(
-      ["/bin/sleep", "1000"], logFile: home.logFile("endpoint"), environment: [:])
-    ChildProcess.awaitExit(of: process) { _ in }
+    let started = try SupervisedProcess(["/bin/sleep", "1000"], logFile: home.logFile("endpoint"))
+    let process = started.identity
+    started.whenEnded { _ in }
     try AtomicFile.write(process.text, to: home.pidFile("endpoint"), mode: 0o644)
     let supervisor = Supervisor(home: home)
     supervisor.add(shell("endpoint", "exit 1"))
@@ -90,37 +90,24 @@ struct SupervisorTests {
     await supervisor.waitUntilFinished()
   }
 
-  @Test func processesHaveASessionOfTheirOwn() throws {
-    let process = try ChildProcess.spawn(
-      ["/bin/sleep", "1000"], logFile: home.logFile("x"), environment: [:])
+  @Test func processesHaveASessionOfTheirOwn() async throws {
+    let started = try SupervisedProcess(["/bin/sleep", "1000"], logFile: home.logFile("x"))
+    let process = started.identity
     #expect(getsid(process.pid) == process.pid)
     process.signal(SIGKILL)
-    var status: Int32 = 0
-    waitpid(process.pid, &status, 0)
-    #expect(status & 0x7f == SIGKILL)
+    let reason = await withCheckedContinuation { continuation in
+      started.whenEnded { continuation.resume(returning: $0) }
+    }
+    #expect(reason == "killed by signal 9")
     #expect(!process.isRunning)
-  }
-
-  /// A pipe whose writing end a child kept would never come to its end.
-  @Test func processesInheritNothingThatIsOpenHere() throws {
-    var ends: [Int32] = [0, 0]
-    try #require(pipe(&ends) == 0)
-    let process = try ChildProcess.spawn(
-      ["/bin/sleep", "1000"], logFile: home.logFile("x"), environment: [:])
-    ChildProcess.awaitExit(of: process) { _ in }
-    close(ends[1])
-    var byte: UInt8 = 0
-    #expect(read(ends[0], &byte, 1) == 0)
-    close(ends[0])
-    process.signal(SIGKILL)
   }
 
   @Test func downEndsWhatASupervisorLeftBehind() async throws {
     let configuration = try testConfiguration(path: home.path + "/cluster.conf")
     // One that ignores SIGTERM would take the stage's whole timeout; this one doesn't.
-    let process = try ChildProcess.spawn(
-      ["/bin/sleep", "1000"], logFile: home.logFile("server-1"), environment: [:])
-    ChildProcess.awaitExit(of: process) { _ in }
+    let started = try SupervisedProcess(["/bin/sleep", "1000"], logFile: home.logFile("server-1"))
+    let process = started.identity
+    started.whenEnded { _ in }
     try AtomicFile.write(process.text, to: home.pidFile("server-1"), mode: 0o644)
     let stop = ClusterStop(
       configuration: configuration, home: home, progress: ProgressReport(isTerminal: false))

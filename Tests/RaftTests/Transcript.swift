@@ -41,7 +41,7 @@ struct Transcript {
         request.after == base ? baseTerm : entries.first { $0.index == request.after }?.term
       guard let term, request.after >= base else { return nil }
       return EntriesRead(
-        request: request, previousTerm: term,
+        previousTerm: term,
         entries: entries.filter { $0.index > request.after && $0.index <= request.through })
     }
   }

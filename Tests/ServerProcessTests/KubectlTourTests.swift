@@ -1,3 +1,4 @@
+import ChildProcesses
 import Foundation
 import Testing
 
@@ -76,18 +77,15 @@ struct KubectlTourTests {
     let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
     let output = folder + "/output"
     try Data().write(to: URL(fileURLWithPath: output))
-    let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: output))
-    let process = try SpawnedProcess(
-      ["env", "-C", folder, "/bin/bash", "-c", command],
-      environment: [
-        "PATH": "\(folder)/bin:\(path)", "KUBECONFIG": kubeconfig, "HOME": folder, "TZ": "UTC",
-      ], output: handle.fileDescriptor)
+    let process = try ChildProcess.start(
+      ["/bin/bash", "-c", command],
+      .init(
+        output: .appended(toFile: output),
+        environment: [
+          "PATH": "\(folder)/bin:\(path)", "KUBECONFIG": kubeconfig, "HOME": folder, "TZ": "UTC",
+        ], directory: folder))
     // Not awaited on a thread of the pool: many tests run beside this one.
-    let status = await withCheckedContinuation {
-      (continuation: CheckedContinuation<Int32, Never>) in
-      Thread.detachNewThread { continuation.resume(returning: process.wait().status) }
-    }
-    try handle.close()
+    let status = await process.waited().status
     return (status, try String(contentsOfFile: output, encoding: .utf8))
   }
 

@@ -1,3 +1,4 @@
+import ChildProcesses
 import Foundation
 import JSONDocument
 import Testing
@@ -106,25 +107,18 @@ struct ServiceProxyTests {
       podRange: "10.244.0.0/16",
       table: table(try Self.service(extra), [try Self.slice(Self.two)])
     ).text
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/unshare")
     let file = FileManager.default.temporaryDirectory.appendingPathComponent(
       "rules-\(UUID().uuidString)")
     try text.write(to: file, atomically: true, encoding: .utf8)
     defer { try? FileManager.default.removeItem(at: file) }
     // Twice: the second time replaces the first.
-    process.arguments = [
-      "-n", "sh", "-c",
+    let command = [
+      "unshare", "-n", "sh", "-c",
       "/usr/sbin/nft -f \(file.path) && /usr/sbin/nft -f \(file.path) && /usr/sbin/nft list ruleset",
     ]
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
-    let printed = String(
-      decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    #expect(process.terminationStatus == 0, "\(printed)\n\(text)")
+    let result = try ChildProcess.run(command, joinsErrors: true)
+    let printed = result.outputText
+    #expect(result.exit == .exited(0), "\(printed)\n\(text)")
     #expect(printed.contains("dnat to 10.244.1.2:8080"))
   }
 }

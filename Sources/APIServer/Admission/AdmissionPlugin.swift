@@ -7,6 +7,8 @@ enum AdmissionPlugin {
   static let defaultStorageClass = "DefaultStorageClass"
   static let defaultTolerationSeconds = "DefaultTolerationSeconds"
   static let limitRanger = "LimitRanger"
+  static let mutatingAdmissionPolicy = "MutatingAdmissionPolicy"
+  static let mutatingAdmissionWebhook = "MutatingAdmissionWebhook"
   static let namespaceLifecycle = "NamespaceLifecycle"
   static let nodeRestriction = "NodeRestriction"
   static let persistentVolumeClaimResize = "PersistentVolumeClaimResize"
@@ -19,4 +21,5 @@ enum AdmissionPlugin {
   static let storageObjectInUseProtection = "StorageObjectInUseProtection"
   static let taintNodesByCondition = "TaintNodesByCondition"
   static let validatingAdmissionPolicy = "ValidatingAdmissionPolicy"
+  static let validatingAdmissionWebhook = "ValidatingAdmissionWebhook"
 }

@@ -57,6 +57,8 @@ extension Registry {
         object.set(.array(taints), at: "spec", "taints")
       }
     }
+    try mutateByPolicies(.create, &object, old: nil, info, context)
+    try await mutateByWebhooks(.create, &object, old: nil, info, context)
     try checkEscalation(of: object, old: nil, info, context)
     if info.isPods { try checkPrivileged(object, info) }
   }
@@ -70,6 +72,9 @@ extension Registry {
     {
       admitTolerations(&object)
     }
+    try mutateByPolicies(.update, &object, old: old, info, subresource: subresource, context)
+    try await mutateByWebhooks(
+      .update, &object, old: old, info, subresource: subresource, context)
     if subresource.isEmpty { try checkEscalation(of: object, old: old, info, context) }
     if info.isPods, subresource.isEmpty { try checkPrivileged(object, info) }
   }
@@ -99,6 +104,7 @@ extension Registry {
     }
     try checkPodSecurity(object, old: nil, info, subresource: "", context)
     try checkPolicies(.create, object, old: nil, info, context)
+    try await checkWebhooks(.create, object, old: nil, info, context)
   }
 
   /// Judges a valid change.
@@ -129,11 +135,13 @@ extension Registry {
     }
     try checkPodSecurity(object, old: old, info, subresource: subresource, context)
     try checkPolicies(.update, object, old: old, info, subresource: subresource, context)
+    try await checkWebhooks(
+      .update, object, old: old, info, subresource: subresource, context)
   }
 
   /// Judges a deletion.
   func validateDelete(_ old: JSONValue, _ info: ResourceInfo, _ context: RequestContext)
-    throws(APIStatus)
+    async throws(APIStatus)
   {
     if info.isNamespaces, configuration.isEnabled(AdmissionPlugin.namespaceLifecycle),
       ["default", "kube-system", "kube-public"].contains(old.name)
@@ -142,6 +150,8 @@ extension Registry {
     }
     try checkNodeRestriction(.delete, .null, old: old, info, subresource: "", context)
     try checkPolicies(.delete, nil, old: old, info, context)
+    try await mutateByWebhooks(.delete, old: old, info, context)
+    try await checkWebhooks(.delete, nil, old: old, info, context)
   }
 
   /// Pods leave an unreachable node after five minutes unless they say otherwise.

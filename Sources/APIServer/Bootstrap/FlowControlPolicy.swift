@@ -1,10 +1,11 @@
 import JSONDocument
+import KubernetesAPI
 
 /// The priority levels and flow schemas that every cluster begins with (KEP-1040): the mandatory
 /// ones, without which a request might have no place, and those that upstream suggests. Pure.
 enum FlowControlPolicy {
   /// Whether the server keeps an object's spec as it is here.
-  static let autoupdate = "apf.kubernetes.io/autoupdate-spec"
+  static let autoupdate = FlowControlObjects.autoupdate
 
   struct Entry: Sendable {
     var object: JSONValue
@@ -14,45 +15,34 @@ enum FlowControlPolicy {
 
   /// Levels before the schemas that name them.
   static let entries: [Entry] =
-    [
-      Entry(object: exempt, isMandatory: true),
-      Entry(object: level("catch-all", shares: 5, lendable: 0, queues: nil), isMandatory: true),
-    ]
-    + [
+    FlowControlObjects.mandatory.map { Entry(object: $0, isMandatory: true) }
+    + ([
       level("system", shares: 30, lendable: 33, queues: (64, 6)),
       level("node-high", shares: 40, lendable: 25, queues: (64, 6)),
       level("leader-election", shares: 10, lendable: 0, queues: (16, 4)),
       level("workload-high", shares: 40, lendable: 50, queues: (128, 6)),
       level("workload-low", shares: 100, lendable: 90, queues: (128, 6)),
       level("global-default", shares: 20, lendable: 50, queues: (128, 6)),
-    ].map { Entry(object: $0, isMandatory: false) }
-    + schemas.map { Entry(object: $0, isMandatory: ["exempt", "catch-all"].contains($0.name)) }
+    ] + schemas).map { Entry(object: $0, isMandatory: false) }
 
   // MARK: Levels
 
-  private static let exempt = object(
-    "PriorityLevelConfiguration", "exempt",
-    ["type": "Exempt", "exempt": ["nominalConcurrencyShares": 0, "lendablePercent": 0]])
-
-  /// - Parameter queues: how many, and how many of them one flow is dealt; none refuses at once.
+  /// - Parameter queues: how many, and how many of them one flow is dealt.
   private static func level(
-    _ name: String, shares: Int64, lendable: Int64, queues: (count: Int64, hand: Int64)?
+    _ name: String, shares: Int64, lendable: Int64, queues: (count: Int64, hand: Int64)
   ) -> JSONValue {
-    var response: JSONValue = ["type": "Reject"]
-    if let queues {
-      response = [
-        "type": "Queue",
-        "queuing": [
-          "queues": .int(queues.count), "handSize": .int(queues.hand), "queueLengthLimit": 50,
-        ],
-      ]
-    }
-    return object(
-      "PriorityLevelConfiguration", name,
+    FlowControlObjects.level(
+      name,
       [
         "type": "Limited",
         "limited": [
-          "nominalConcurrencyShares": .int(shares), "limitResponse": response,
+          "nominalConcurrencyShares": .int(shares),
+          "limitResponse": [
+            "type": "Queue",
+            "queuing": [
+              "queues": .int(queues.count), "handSize": .int(queues.hand), "queueLengthLimit": 50,
+            ],
+          ],
           "lendablePercent": .int(lendable),
         ],
       ])
@@ -64,7 +54,6 @@ enum FlowControlPolicy {
   private static let systemAccounts = [account("*")]
 
   private static let schemas: [JSONValue] = [
-    schema("exempt", "exempt", 1, nil, groups("system:masters"), everything),
     schema(
       "probes", "exempt", 2, nil, everybody,
       [
@@ -109,7 +98,6 @@ enum FlowControlPolicy {
       "service-accounts", "workload-low", 9000, "ByUser", groups("system:serviceaccounts"),
       everything),
     schema("global-default", "global-default", 9900, "ByUser", everybody, everything),
-    schema("catch-all", "catch-all", 10_000, "ByUser", everybody, everything),
   ]
 
   /// What holding a lock takes.
@@ -126,18 +114,10 @@ enum FlowControlPolicy {
       "matchingPrecedence": .int(precedence), "rules": [rule],
     ]
     if let distinguisher { spec["distinguisherMethod"] = ["type": .string(distinguisher)] }
-    return object("FlowSchema", name, spec)
+    return FlowControlObjects.schema(name, spec)
   }
 
-  private static let everything: JSONValue = [
-    "resourceRules": [
-      [
-        "verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "clusterScope": true,
-        "namespaces": ["*"],
-      ]
-    ],
-    "nonResourceRules": [["verbs": ["*"], "nonResourceURLs": ["*"]]],
-  ]
+  private static let everything = FlowControlObjects.everything
 
   private static func resources(
     _ rules: [(verbs: [String], group: String, resources: [String], isClusterWide: Bool)]
@@ -169,13 +149,6 @@ enum FlowControlPolicy {
     [
       "kind": "ServiceAccount",
       "serviceAccount": ["name": .string(name), "namespace": "kube-system"],
-    ]
-  }
-
-  private static func object(_ kind: String, _ name: String, _ spec: JSONValue) -> JSONValue {
-    [
-      "apiVersion": "flowcontrol.apiserver.k8s.io/v1", "kind": .string(kind),
-      "metadata": ["name": .string(name), "annotations": [autoupdate: "true"]], "spec": spec,
     ]
   }
 

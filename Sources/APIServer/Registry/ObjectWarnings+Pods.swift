@@ -149,9 +149,13 @@ extension ObjectWarnings {
       warnings += claim(
         volume.at("ephemeral", "volumeClaimTemplate", "spec"),
         "\(place).ephemeral.volumeClaimTemplate.spec")
-      if let projected = volume["projected"], projected["sources"]?.arrayValue?.isEmpty ?? true {
-        warnings.append(
-          "volume \"\(volume["name"]?.stringValue ?? "")\" (Projected) has no sources provided")
+      if let projected = volume["projected"] {
+        let sources = projected["sources"]?.arrayValue ?? []
+        let emptyCount = sources.count { $0.objectValue?.isEmpty == true }
+        warnings += Array(
+          repeating:
+            "volume \"\(volume["name"]?.stringValue ?? "")\" (Projected) has no sources provided",
+          count: sources.isEmpty ? 1 : emptyCount)
       }
     }
     return warnings

@@ -7,24 +7,13 @@ extension ObjectWarnings {
     let warnings = of(object, info)
     switch info.gvr.description {
     case "secrets": return warnings + secret(object)
-    case "endpointslices.discovery.k8s.io":
-      return object["addressType"] == "FQDN"
-        ? warnings + ["spec.addressType: FQDN endpoints are deprecated"] : warnings
     case "csidrivers.storage.k8s.io":
       // Who knows it already need not hear it again.
       guard let old else { return warnings }
       let known = of(old, info)
       return warnings.filter { !known.contains($0) }
-    default:
-      guard let path = podPath(info) else { return warnings }
-      return warnings + emptyProjections(object.at(path: path))
+    default: return warnings
     }
-  }
-
-  private static func podPath(_ info: ResourceInfo) -> [String]? {
-    info.isPods
-      ? ["spec"]
-      : PodSecurity.templatePath(group: info.group, resource: info.resource).map { $0 + ["spec"] }
   }
 
   private static func secret(_ secret: JSONValue) -> [String] {
@@ -35,17 +24,5 @@ extension ObjectWarnings {
     }
     return KeyPairCheck.problem(certificate: text("tls.crt"), key: text("tls.key")).map { [$0] }
       ?? []
-  }
-
-  private static func emptyProjections(_ spec: JSONValue?) -> [String] {
-    var warnings: [String] = []
-    for volume in spec?["volumes"]?.arrayValue ?? [] {
-      for source in volume.at("projected", "sources")?.arrayValue ?? []
-      where source.objectValue?.isEmpty == true {
-        warnings.append(
-          "volume \"\(volume["name"]?.stringValue ?? "")\" (Projected) has no sources provided")
-      }
-    }
-    return warnings
   }
 }

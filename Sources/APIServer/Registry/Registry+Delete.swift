@@ -72,7 +72,7 @@ extension Registry {
   ) async throws(APIStatus) -> DeletionResult {
     let old = try ObjectCodec.parse(entry.value, key: entry.key)
     try checkPreconditions(options, old, info)
-    try validateDelete(old, info, context)
+    try await validateDelete(old, info, context)
     var new = old
     var finalizers = old.finalizers.filter {
       $0 != Self.orphanFinalizer && $0 != Self.foregroundFinalizer

@@ -17,8 +17,10 @@ public final class Registry: Sendable {
   let loops: any EventLoopGroup
   let events = SharedEvents()
   let batches = SharedBatches()
+  let pacers = WatchPacers()
   let snapshots = SnapshotCache()
   let policies = PolicyCache()
+  let webhookCaller: WebhookCaller
   let clock: @Sendable () -> UInt64
   /// Whom admission asks what callers may do; nil: they may do everything.
   let access: Authorizer?
@@ -42,6 +44,7 @@ public final class Registry: Sendable {
     self.configuration = configuration
     self.loops = loops
     self.logger = logger
+    webhookCaller = WebhookCaller(group: loops)
     catalogue = .shared
     customResources = CustomResources(store: store, logger: logger)
     clock = { WallClock.milliseconds() }

@@ -133,14 +133,16 @@ extension Registry {
 
   /// Begins to deliver what happens behind a start. `receive` is called on `loop`, in order.
   ///
-  /// - Parameter takesEvents: deliver `events` where nothing is selected.
+  /// - Parameters:
+  ///   - takesEvents: deliver `events` where nothing is selected.
+  ///   - isPaced: deliver together with the loop's other watches, up to 4 ms later.
   func watch(
-    from start: WatchStart, loop: any EventLoop, takesEvents: Bool = false,
+    from start: WatchStart, loop: any EventLoop, takesEvents: Bool = false, isPaced: Bool = false,
     receive: @escaping @Sendable (WatchDelivery) -> Void
   ) throws(APIStatus) -> Watch {
     let shared = events
     let takesEvents = takesEvents && !start.selection.hasSelectors && start.onlyKey == nil
-    let pump = WatchPump(loop: loop) { delivery in
+    let pump = WatchPump(loop: loop, pacer: isPaced ? pacers.pacer(of: loop) : nil) { delivery in
       switch delivery {
       case .events(let events, let upTo):
         if takesEvents { return receive(.events(events, upTo: upTo)) }

@@ -51,7 +51,8 @@ extension RequestDispatcher {
       guard try await sendState(start, to: session, on: stream) else { return }
       if request.sendInitialEvents == true { session.receive(.initialEventsEnd(start.after)) }
       let watch = try registry.watch(
-        from: start, loop: loop, takesEvents: true, receive: { session.receive($0) })
+        from: start, loop: loop, takesEvents: true, isPaced: true,
+        receive: { session.receive($0) })
       var bookmarks: RepeatedTask?
       if request.allowBookmarks {
         bookmarks = loop.scheduleRepeatedTask(

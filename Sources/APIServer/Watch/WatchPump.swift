@@ -27,11 +27,16 @@ final class WatchPump: WatchSink {
 
   private let state = Mutex(State())
   private let loop: any EventLoop
+  /// Says when to deliver; nil: at once.
+  private let pacer: WatchPacer?
   private let deliver: @Sendable (Delivery) -> Void
 
   /// - Parameter deliver: called on `loop`, one delivery at a time.
-  init(loop: any EventLoop, deliver: @escaping @Sendable (Delivery) -> Void) {
+  init(
+    loop: any EventLoop, pacer: WatchPacer? = nil, deliver: @escaping @Sendable (Delivery) -> Void
+  ) {
     self.loop = loop
+    self.pacer = pacer
     self.deliver = deliver
   }
 
@@ -75,10 +80,12 @@ final class WatchPump: WatchSink {
       state.isScheduled = true
       return true
     }
-    if isFirst { loop.execute { self.drain() } }
+    guard isFirst else { return }
+    if let pacer { pacer.request(self) } else { loop.execute { self.drain() } }
   }
 
-  private func drain() {
+  /// Delivers what there is; on the loop.
+  func drain() {
     let (events, upTo, end) = state.withLock { state in
       state.isScheduled = false
       if state.isCancelled { return ([Event](), Revision(0), Delivery?.none) }

@@ -1,27 +1,25 @@
+import ChildProcesses
 import Foundation
 import KubernetesClient
 
 /// A server of its own process, alone, without controllers: started, timed and stopped.
 final class BenchedServer {
-  let process: Process
+  let process: ChildProcess
   let kubeconfig: KubeConfiguration
   /// From the start of the process to an answer of 200 at `/readyz`.
   let readyMilliseconds: Double
 
-  var pid: Int32 { process.processIdentifier }
+  var pid: Int32 { process.pid }
 
   static func start(binary: String, data: String) async throws -> BenchedServer {
     let path = data + "/kubeconfig"
     try? FileManager.default.removeItem(atPath: path)
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: binary)
-    process.arguments = [
-      "server", "--standalone", "--data", data, "--api", "127.0.0.1:0", "--controllers", "none",
-      "--disable-admission-plugins", "ServiceAccount",
-    ]
-    process.standardOutput = FileHandle.nullDevice
     let start = ContinuousClock.now
-    try process.run()
+    let process = try ChildProcess.start(
+      [
+        binary, "server", "--standalone", "--data", data, "--api", "127.0.0.1:0", "--controllers",
+        "none", "--disable-admission-plugins", "ServiceAccount",
+      ], .init(errors: .inherited))
     // The file is written once the server is ready, and says on which port.
     while !FileManager.default.fileExists(atPath: path) {
       guard process.isRunning else {
@@ -42,14 +40,13 @@ final class BenchedServer {
     return BenchedServer(process: process, kubeconfig: kubeconfig, readyMilliseconds: elapsed)
   }
 
-  private init(process: Process, kubeconfig: KubeConfiguration, readyMilliseconds: Double) {
+  private init(process: ChildProcess, kubeconfig: KubeConfiguration, readyMilliseconds: Double) {
     self.process = process
     self.kubeconfig = kubeconfig
     self.readyMilliseconds = readyMilliseconds
   }
 
   func stop() {
-    process.terminate()
-    process.waitUntilExit()
+    process.terminateAndWait()
   }
 }

@@ -1,3 +1,4 @@
+import ChildProcesses
 import Foundation
 
 /// Three etcd servers on the loopback interface, in a folder that goes with them.
@@ -8,9 +9,9 @@ final class EtcdCluster {
 
   let clients: [(host: String, port: Int)]
   private let folder: String
-  private var servers: [Process] = []
+  private var servers: [ChildProcess] = []
 
-  var processes: [Int32] { servers.map(\.processIdentifier) }
+  var processes: [Int32] { servers.map(\.pid) }
 
   /// Where etcd is; Debian's package etcd-server has it.
   static func binary() throws -> String {
@@ -26,16 +27,8 @@ final class EtcdCluster {
 
   /// `etcd Version: 3.4.23`.
   static func version(_ binary: String) -> String {
-    let process = Process()
-    let output = Pipe()
-    process.executableURL = URL(fileURLWithPath: binary)
-    process.arguments = ["--version"]
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    guard (try? process.run()) != nil else { return "unknown" }
-    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    return text.split(separator: "\n").first.map(String.init) ?? "unknown"
+    guard let result = try? ChildProcess.run([binary, "--version"]) else { return "unknown" }
+    return result.outputText.split(separator: "\n").first.map(String.init) ?? "unknown"
   }
 
   init(binary: String, folder: String) throws {
@@ -48,27 +41,22 @@ final class EtcdCluster {
     for (number, name) in names.enumerated() {
       let client = "http://127.0.0.1:\(ports[number])"
       let peer = "http://127.0.0.1:\(ports[3 + number])"
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: binary)
-      process.arguments = [
-        "--name", name, "--data-dir", "\(folder)/\(name)", "--listen-client-urls", client,
+      let command = [
+        binary, "--name", name, "--data-dir", "\(folder)/\(name)", "--listen-client-urls", client,
         "--advertise-client-urls", client, "--listen-peer-urls", peer,
         "--initial-advertise-peer-urls", peer, "--initial-cluster", initial,
         "--initial-cluster-state", "new", "--log-level", "error",
       ]
-      process.standardOutput = FileHandle.nullDevice
-      process.standardError = FileHandle.nullDevice
-      do { try process.run() } catch {
+      do { servers.append(try ChildProcess.start(command)) } catch {
         stop()
-        throw Failure(description: "can't start \(binary): \(error)")
+        throw Failure(description: "can't start etcd: \(error)")
       }
-      servers.append(process)
     }
   }
 
   func stop() {
-    for server in servers where server.isRunning { kill(server.processIdentifier, SIGKILL) }
-    for server in servers { server.waitUntilExit() }
+    for server in servers { server.signal(SIGKILL) }
+    for server in servers { server.wait() }
     try? FileManager.default.removeItem(atPath: folder)
   }
 

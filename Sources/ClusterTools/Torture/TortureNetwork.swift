@@ -1,3 +1,4 @@
+import ChildProcesses
 import Foundation
 
 /// Where the servers of a torture run talk to each other, and how their packets get lost.
@@ -25,17 +26,17 @@ struct TortureNetwork: Sendable {
     try run("ip", "link", "set", "br0", "up")
     var holders: [Int: Int32] = [:]
     for id in servers {
-      let holder = Process()
-      holder.executableURL = URL(fileURLWithPath: "/usr/bin/env")
       // It says so once the namespace is there.
-      holder.arguments = ["unshare", "--net", "sh", "-c", "echo; exec sleep 2000000"]
       let output = Pipe()
-      holder.standardOutput = output
-      try holder.run()
+      let holder = try ChildProcess.start(
+        ["unshare", "--net", "sh", "-c", "echo; exec sleep 2000000"],
+        .init(
+          output: .descriptor(output.fileHandleForWriting.fileDescriptor), errors: .inherited))
+      try output.fileHandleForWriting.close()
       guard try output.fileHandleForReading.read(upToCount: 1)?.isEmpty == false else {
         throw Failure(description: "no network namespace can be made")
       }
-      let pid = holder.processIdentifier
+      let pid = holder.pid
       holders[id] = pid
       try run(
         "ip", "link", "add", "v\(id)", "type", "veth", "peer", "name", "eth0", "netns", "\(pid)")
@@ -78,18 +79,9 @@ struct TortureNetwork: Sendable {
   private static func run(_ words: String...) throws { try run(words) }
 
   private static func run(_ words: [String]) throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = words
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
-    let text = try output.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else {
-      throw Failure(
-        description: "\(words.joined(separator: " ")): \(String(decoding: text, as: UTF8.self))")
+    let result = try ChildProcess.run(words, joinsErrors: true)
+    guard result.exit == .exited(0) else {
+      throw Failure(description: "\(words.joined(separator: " ")): \(result.outputText)")
     }
   }
 }

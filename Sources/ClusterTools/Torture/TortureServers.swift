@@ -1,3 +1,4 @@
+import ChildProcesses
 import ClusterConfiguration
 import Foundation
 import KubernetesClient
@@ -15,7 +16,7 @@ final class TortureServers: Sendable {
   private let configuration: ClusterConfiguration
   private let logFolder: String
   private struct State {
-    var running: [Int: Process] = [:]
+    var running: [Int: ChildProcess] = [:]
     var ended: [String] = []
   }
 
@@ -61,42 +62,22 @@ final class TortureServers: Sendable {
   }
 
   func start(_ id: Int) throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments =
-      network.launcher(of: id) + [binary, "server", "--config", file, "--id", String(id)]
-    process.environment = ProcessInfo.processInfo.environment.merging(
-      ["TAFFRAIL_HOME": home.path]
-    ) { $1 }
-    process.standardInput = FileHandle.nullDevice
-    let path = "\(logFolder)/server-\(id).log"
-    if !FileManager.default.fileExists(atPath: path) {
-      _ = FileManager.default.createFile(atPath: path, contents: nil)
-    }
-    guard let log = FileHandle(forWritingAtPath: path) else {
-      throw TortureRun.Failure(description: "\(path) can't be written")
-    }
-    try log.seekToEnd()
-    process.standardOutput = log
-    process.standardError = log
-    try process.run()
-    try? log.close()
+    let process = try ChildProcess.start(
+      network.launcher(of: id) + [binary, "server", "--config", file, "--id", String(id)],
+      .init(
+        output: .appended(toFile: "\(logFolder)/server-\(id).log"),
+        environment: ["TAFFRAIL_HOME": home.path]))
     state.withLock { $0.running[id] = process }
   }
 
   /// SIGKILL, and waits for the end.
   func kill(_ id: Int) {
     noteEnded()
-    guard let process = state.withLock({ $0.running.removeValue(forKey: id) }) else { return }
-    Foundation.kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
+    state.withLock({ $0.running.removeValue(forKey: id) })?.killAndWait()
   }
 
   func signal(_ id: Int, _ signal: Int32) {
-    state.withLock { state in
-      guard let process = state.running[id] else { return }
-      _ = Foundation.kill(process.processIdentifier, signal)
-    }
+    state.withLock { _ = $0.running[id]?.signal(signal) }
   }
 
   /// Servers that ended by themselves, with what they had to say.
@@ -111,7 +92,7 @@ final class TortureServers: Sendable {
         state.running[id] = nil
         let log = FileManager.default.contents(atPath: "\(logFolder)/server-\(id).log") ?? Data()
         state.ended.append(
-          "server \(id) ended by itself with \(process.terminationStatus): "
+          "server \(id) \(process.wait()) by itself: "
             + String(decoding: log.suffix(2_000), as: UTF8.self))
       }
     }

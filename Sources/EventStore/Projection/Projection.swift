@@ -104,6 +104,9 @@ public final class Projection {
     try sync()
   }
 
+  /// Lets go of pages that are kept in memory, as far as they are written.
+  func releasePages() { connection.releaseMemory() }
+
   /// The members of the group as of the applied index, encoded; `nil`: no entry told of any.
   public func membership() throws(ProjectionError) -> [UInt8]? {
     let statement = try connection.prepare("SELECT bytes FROM main.membership")

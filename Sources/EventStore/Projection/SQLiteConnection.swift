@@ -38,6 +38,9 @@ final class SQLiteConnection {
     if code != SQLITE_OK { throw error(code, sql) }
   }
 
+  /// Frees pages in memory that are on disk too.
+  func releaseMemory() { sqlite3_db_release_memory(handle) }
+
   func prepare(_ sql: String) throws(ProjectionError) -> SQLiteStatement {
     var statement: OpaquePointer?
     let code = sqlite3_prepare_v2(handle, sql, -1, &statement, nil)

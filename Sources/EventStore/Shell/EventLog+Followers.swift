@@ -6,7 +6,7 @@ extension EventLog {
   /// where one of them is of a kind that this program doesn't know.
   public func read(_ request: EntriesRequest) throws(LogError) -> EntriesRead? {
     guard let previousTerm = term(at: request.after) else { return nil }
-    var read = EntriesRead(request: request, previousTerm: previousTerm, entries: [])
+    var read = EntriesRead(previousTerm: previousTerm, entries: [])
     guard request.through > request.after else { return read }
     let records = try records(
       from: request.after + 1, through: request.through, maximumBytes: request.maximumBytes)

@@ -27,11 +27,14 @@ struct FreeMemory {
     usedBytes >= Self.worthwhileBytes ? min(deadline, lastUse + Self.quietNanoseconds) : deadline
   }
 
-  mutating func giveBack() {
+  /// - Parameter release: lets go of what else is kept for the next burst; called only if memory is
+  ///   given back.
+  mutating func giveBack(releasing release: () -> Void = {}) {
     guard usedBytes >= Self.worthwhileBytes,
       monotonicNanoseconds() >= lastUse + Self.quietNanoseconds
     else { return }
     usedBytes = 0
+    release()
     #if canImport(Glibc)
       malloc_trim(0)
     #endif

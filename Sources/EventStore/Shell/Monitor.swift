@@ -16,14 +16,22 @@ final class Monitor: @unchecked Sendable {
   init() {
     mutex = .allocate(capacity: 1)
     condition = .allocate(capacity: 1)
-    precondition(pthread_mutex_init(mutex, nil) == 0, "a mutex can be made")
     #if canImport(Glibc)
+      // It is held for less time than it takes to put a thread to sleep: PTHREAD_MUTEX_ADAPTIVE_NP
+      // of glibc's pthread.h, which Swift does not see, tries for a moment before that.
+      let adaptive: Int32 = 3
+      var kind = pthread_mutexattr_t()
+      pthread_mutexattr_init(&kind)
+      pthread_mutexattr_settype(&kind, adaptive)
+      precondition(pthread_mutex_init(mutex, &kind) == 0, "a mutex can be made")
+      pthread_mutexattr_destroy(&kind)
       var attributes = pthread_condattr_t()
       pthread_condattr_init(&attributes)
       pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
       precondition(pthread_cond_init(condition, &attributes) == 0, "a condition can be made")
       pthread_condattr_destroy(&attributes)
     #else
+      precondition(pthread_mutex_init(mutex, nil) == 0, "a mutex can be made")
       precondition(pthread_cond_init(condition, nil) == 0, "a condition can be made")
     #endif
   }

@@ -191,7 +191,7 @@ final class ProjectionWriter: @unchecked Sendable {
 
   private func run() {
     while let first = mailbox.takeAll(untilNanoseconds: freeMemory.due(before: nextPrune)) {
-      if first.isEmpty { freeMemory.giveBack() }
+      if first.isEmpty { freeMemory.giveBack { projection?.releasePages() } }
       var work = first
       if !isStopping.withLockedValue({ $0 }), Self.canWait(first) {
         mailbox.gather(count: Self.gatherPosts, nanoseconds: Self.gatherNanoseconds)

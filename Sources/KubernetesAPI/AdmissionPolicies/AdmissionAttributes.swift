@@ -25,12 +25,15 @@ public struct AdmissionAttributes: Sendable {
   public var oldObject: JSONValue?
   /// The Namespace that the object lies in.
   public var namespaceObject: JSONValue?
+  /// Says what the caller, or a service account, may do; nil where nobody knows.
+  public var authorizer: (@Sendable (AccessQuestion) -> AccessAnswer)?
 
   public init(
     operation: Operation, resource: GroupVersionResource, kind: TypeInfo.GroupVersionKind,
     subresource: String = "", namespace: String, name: String, isDryRun: Bool = false,
     user: JSONValue = [:], object: JSONValue?, oldObject: JSONValue? = nil,
-    namespaceObject: JSONValue? = nil
+    namespaceObject: JSONValue? = nil,
+    authorizer: (@Sendable (AccessQuestion) -> AccessAnswer)? = nil
   ) {
     self.operation = operation
     self.resource = resource
@@ -43,9 +46,21 @@ public struct AdmissionAttributes: Sendable {
     self.object = object
     self.oldObject = oldObject
     self.namespaceObject = namespaceObject
+    self.authorizer = authorizer
   }
 
   var isNamespace: Bool { resource.group.isEmpty && resource.resource == "namespaces" }
+
+  /// The variable `authorizer` of expressions.
+  var access: CELAccess? {
+    authorizer.map { decide in
+      CELAccess(
+        decide: decide,
+        request: AccessQuestion(
+          group: resource.group, resource: resource.resource, subresource: subresource,
+          namespace: namespace, name: name))
+    }
+  }
 
   /// The variable `request` of expressions.
   var request: JSONValue {

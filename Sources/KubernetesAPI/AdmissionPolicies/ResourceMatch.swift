@@ -1,6 +1,6 @@
 import JSONDocument
 
-/// Which writes a policy or its binding is about: `MatchResources`.
+/// Which writes a policy or its binding is about: `MatchResources`; or a webhook.
 struct ResourceMatch: Sendable {
   private struct Rule: Sendable {
     var operations: [String]
@@ -44,22 +44,27 @@ struct ResourceMatch: Sendable {
   private let objects: LabelSelector
   private let rules: [Rule]
   private let excluded: [Rule]
+  private let isAllWithoutRules: Bool
 
-  init(_ value: JSONValue?) {
+  /// - Parameters:
+  ///   - rules: the field that holds them.
+  ///   - isAllWithoutRules: whether no rules mean any write, rather than none.
+  init(_ value: JSONValue?, rules field: String = "resourceRules", isAllWithoutRules: Bool = true) {
     func selector(_ key: String) -> LabelSelector {
       value?[key].map { LabelSelector(object: $0) } ?? .everything
     }
     func rules(_ key: String) -> [Rule] { (value?[key]?.arrayValue ?? []).map(Rule.init) }
     namespaces = selector("namespaceSelector")
     objects = selector("objectSelector")
-    self.rules = rules("resourceRules")
+    self.rules = rules(field)
+    self.isAllWithoutRules = isAllWithoutRules
     excluded = rules("excludeResourceRules")
   }
 
   func matches(_ attributes: AdmissionAttributes) -> Bool {
     matchesNamespace(attributes) && matchesObject(attributes)
       && !excluded.contains { $0.matches(attributes) }
-      && (rules.isEmpty || rules.contains { $0.matches(attributes) })
+      && (rules.isEmpty ? isAllWithoutRules : rules.contains { $0.matches(attributes) })
   }
 
   /// What lies in no namespace is not selected by one.

@@ -29,6 +29,7 @@ public struct FieldManager: Sendable {
   }
 
   let schema: ApplySchema
+  public var applySchema: ApplySchema { schema }
   /// An object of the type to which nothing was given yet: what a creation begins from.
   public let empty: JSONValue
   /// Versions that the type has; managers that wrote in another one are forgotten.

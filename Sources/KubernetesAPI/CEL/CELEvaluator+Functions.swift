@@ -15,6 +15,7 @@ extension CELEvaluator {
     }
     if values.count == 2, let result = try binary(name, values[0], values[1]) { return result }
     if let result = try library(name, values) { return result }
+    if let result = try access(name, values) { return result }
     if let result = try text(name, values) { return result }
     if let result = try conversion(name, values) { return result }
     if let result = try time(name, values) { return result }
@@ -223,6 +224,7 @@ extension CELEvaluator {
     case .semver(let version):
       let tail = version.prerelease.isEmpty ? "" : "-" + version.prerelease.joined(separator: ".")
       return "\(version.major).\(version.minor).\(version.patch)\(tail)"
+    case .access, .accessAnswer: return value.typeName
     case .format(let name), .type(let name): return name
     case .optional(let inner): return inner.map { "optional(\(text($0)))" } ?? "optional.none()"
     case .list, .elements:

@@ -61,14 +61,16 @@ struct CELEvaluator {
         }
       }
       return .map(result)
-    case .structure(_, let fields, _):
+    case .structure(let type, let fields, _):
       var members: [CELKey: CELValue] = [:]
       for (field, value, optional) in fields {
+        try Self.checkNames(value, "\(type).\(field)")
+        let name = CELKey.string(CELNames.unescaped(field))
         let content = try evaluate(value)
         if optional, case .optional(let inner) = content {
-          if let inner { members[.string(field)] = inner }
+          if let inner { members[name] = inner }
         } else {
-          members[.string(field)] = content
+          members[name] = content
         }
       }
       return .map(members)
@@ -76,6 +78,22 @@ struct CELEvaluator {
       return try call(name, target, arguments)
     case .comprehension(let macro, let range, let names, let filter, let body, _):
       return try comprehension(macro, range, names, filter, body)
+    }
+  }
+
+  /// An object's type is named after where it stands.
+  private static func checkNames(_ value: CELExpression, _ expected: String) throws(CELError) {
+    switch value {
+    case .structure(let type, _, _):
+      // A patch may hold an object of any type.
+      guard type == expected || expected.hasPrefix("JSONPatch.") else {
+        throw CELError(
+          message: "type mismatch: unexpected type name \"\(type)\", expected \"\(expected)\", "
+            + "which matches field name path from root Object type")
+      }
+    case .list(let elements, _):
+      for (element, _) in elements { try checkNames(element, expected) }
+    default: break
     }
   }
 

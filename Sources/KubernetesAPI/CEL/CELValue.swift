@@ -23,6 +23,8 @@ enum CELValue: Sendable {
   case url(WebAddress)
   case semver(SemanticVersion)
   case format(String)
+  case access(CELAccess)
+  case accessAnswer(AccessAnswer)
   case type(String)
 
   /// A part of an object, as its schema says it is to be taken.
@@ -77,6 +79,8 @@ enum CELValue: Sendable {
     case .url: .opaque("url")
     case .semver: .opaque("semver")
     case .format: .opaque("format")
+    case .access(let access): .opaque(access.typeName)
+    case .accessAnswer: .opaque("kubernetes.authorization.Decision")
     case .type: .type
     }
   }
@@ -123,6 +127,9 @@ enum CELValue: Sendable {
     case .members(let members, let schema, let isRoot):
       guard case .string(let name) = key, let value = members[name] else { return nil }
       return Self.member(value, name, schema, isRoot: isRoot)
+    case .access(let access):
+      guard case .string("requestResource") = key else { return nil }
+      return access.requestResource.map { .access($0) }
     default: return nil
     }
   }

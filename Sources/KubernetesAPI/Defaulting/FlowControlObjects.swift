@@ -2,6 +2,9 @@ import JSONDocument
 
 /// The priority levels and flow schemas without which no request would have a place (KEP-1040).
 public enum FlowControlObjects {
+  /// The annotation that says whether the server keeps an object's spec as it is here.
+  public static let autoupdate = "apf.kubernetes.io/autoupdate-spec"
+
   /// In the order in which they refer to each other, with their defaults.
   public static let mandatory: [JSONValue] = [
     level(
@@ -30,11 +33,11 @@ public enum FlowControlObjects {
       ]),
   ]
 
-  private static func level(_ name: String, _ spec: JSONValue) -> JSONValue {
+  public static func level(_ name: String, _ spec: JSONValue) -> JSONValue {
     object("PriorityLevelConfiguration", name, spec)
   }
 
-  private static func schema(_ name: String, _ spec: JSONValue) -> JSONValue {
+  public static func schema(_ name: String, _ spec: JSONValue) -> JSONValue {
     object("FlowSchema", name, spec)
   }
 
@@ -42,22 +45,27 @@ public enum FlowControlObjects {
     [
       "apiVersion": "flowcontrol.apiserver.k8s.io/v1", "kind": .string(kind),
       "metadata": [
-        "name": .string(name), "annotations": ["apf.kubernetes.io/autoupdate-spec": "true"],
+        "name": .string(name), "annotations": [autoupdate: "true"],
       ],
       "spec": spec,
     ]
   }
 
   private static func everything(for groups: [String]) -> JSONValue {
-    [
-      "subjects": .array(groups.map { ["kind": "Group", "group": ["name": .string($0)]] }),
-      "resourceRules": [
-        [
-          "verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "clusterScope": true,
-          "namespaces": ["*"],
-        ]
-      ],
-      "nonResourceRules": [["verbs": ["*"], "nonResourceURLs": ["*"]]],
-    ]
+    var rule = everything
+    rule["subjects"] = .array(
+      groups.map { ["kind": "Group", "group": ["name": .string($0)]] })
+    return rule
   }
+
+  /// The rules of a schema that takes every request.
+  public static let everything: JSONValue = [
+    "resourceRules": [
+      [
+        "verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "clusterScope": true,
+        "namespaces": ["*"],
+      ]
+    ],
+    "nonResourceRules": [["verbs": ["*"], "nonResourceURLs": ["*"]]],
+  ]
 }

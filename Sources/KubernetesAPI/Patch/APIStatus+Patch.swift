@@ -5,7 +5,7 @@ extension APIStatus {
   public init(_ error: PatchError, kind: String = "", group: String = "", name: String = "") {
     switch error {
     case .malformed(let message): self = .badRequest(message)
-    case .notApplicable:
+    case .notApplicable, .testFailed:
       self.init(
         code: 422, reason: "Invalid",
         message: "the server rejected our request due to an error in our request")

@@ -3,12 +3,7 @@ import JSONDocument
 extension Validation.Checker {
   mutating func validatingAdmissionPolicy() {
     let spec = object["spec"]
-    oneOf(spec?["failurePolicy"], "spec.failurePolicy", ["Fail", "Ignore"])
-    parameterKind(spec?["paramKind"])
-    matchResources(spec?["matchConstraints"], "spec.matchConstraints", isRequired: true)
-    let plain = CELEnvironment.admission(hasParameters: spec?["paramKind"] != nil)
-    matchConditions(spec?["matchConditions"], "spec.matchConditions", plain)
-    let environment = variables(spec?["variables"], plain)
+    let environment = admissionPolicyHead(spec)
     let validations = spec?["validations"]?.arrayValue ?? []
     let annotations = spec?["auditAnnotations"]?.arrayValue ?? []
     if validations.isEmpty, annotations.isEmpty {
@@ -42,6 +37,16 @@ extension Validation.Checker {
       }
       if !keys.insert(key).inserted { add(.duplicate("\(field).key", .string(key))) }
     }
+  }
+
+  /// What both kinds of policies begin with; gives what their other expressions may use.
+  private mutating func admissionPolicyHead(_ spec: JSONValue?) -> CELEnvironment {
+    oneOf(spec?["failurePolicy"], "spec.failurePolicy", ["Fail", "Ignore"])
+    parameterKind(spec?["paramKind"])
+    matchResources(spec?["matchConstraints"], "spec.matchConstraints", isRequired: true)
+    let plain = CELEnvironment.admission(hasParameters: spec?["paramKind"] != nil)
+    matchConditions(spec?["matchConditions"], "spec.matchConditions", plain)
+    return variables(spec?["variables"], plain)
   }
 
   private static let reasons = [
@@ -218,12 +223,7 @@ extension Validation.Checker {
 
   mutating func mutatingAdmissionPolicy() {
     let spec = object["spec"]
-    oneOf(spec?["failurePolicy"], "spec.failurePolicy", ["Fail", "Ignore"])
-    parameterKind(spec?["paramKind"])
-    matchResources(spec?["matchConstraints"], "spec.matchConstraints", isRequired: true)
-    let plain = CELEnvironment.admission(hasParameters: spec?["paramKind"] != nil)
-    matchConditions(spec?["matchConditions"], "spec.matchConditions", plain)
-    var environment = variables(spec?["variables"], plain)
+    var environment = admissionPolicyHead(spec)
     environment.hasPatchTypes = true
     let mutations = spec?["mutations"]?.arrayValue ?? []
     if mutations.isEmpty {

@@ -104,11 +104,11 @@ public struct ClusterStart: Sendable {
 
   private func startSupervisor() async throws {
     let logFile = home.logFile("supervisor")
-    var environment = ProcessInfo.processInfo.environment
-    environment["TAFFRAIL_HOME"] = home.path
     let path = URL(fileURLWithPath: configuration.path).standardizedFileURL.path
-    let process = try ChildProcess.spawn(
-      [executable, "supervise", "--config", path], logFile: logFile, environment: environment)
+    let process = try SupervisedProcess(
+      [executable, "supervise", "--config", path], logFile: logFile,
+      environment: ["TAFFRAIL_HOME": home.path]
+    ).identity
     let deadline = ContinuousClock.now + .seconds(30)
     while ProcessIdentity.running(pidFile: home.pidFile("supervisor")) != process {
       guard process.isRunning, ContinuousClock.now < deadline else {

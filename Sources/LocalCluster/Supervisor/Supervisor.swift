@@ -6,7 +6,6 @@ import Foundation
 /// Works on threads of its own, so that nothing else in the process delays a restart.
 public final class Supervisor: Sendable {
   private let home: TaffrailHome
-  private let environment: [String: String]
   private let start = ContinuousClock.now
   /// Guards the two below; signalled when the next deadline may have changed.
   private let condition = NSCondition()
@@ -15,9 +14,6 @@ public final class Supervisor: Sendable {
 
   public init(home: TaffrailHome) {
     self.home = home
-    var environment = ProcessInfo.processInfo.environment
-    environment["TAFFRAIL_HOME"] = home.path
-    self.environment = environment
     // Ends when all has been stopped.
     Thread.detachNewThread { self.keepTime() }
   }
@@ -36,7 +32,7 @@ public final class Supervisor: Sendable {
     condition.withLock {
       perform(state.add(specification, adopted: adopted, nowMilliseconds: now))
       if let adopted, state.process(named: specification.name) == adopted {
-        ChildProcess.awaitEnd(of: adopted, then: exitReport(specification.name, adopted))
+        SupervisedProcess(adopting: adopted).whenEnded(exitReport(specification.name, adopted))
       }
     }
   }
@@ -90,8 +86,10 @@ public final class Supervisor: Sendable {
   private func launch(_ specification: ProcessSpecification) {
     let name = specification.name
     do {
-      let process = try ChildProcess.spawn(
-        specification.command, logFile: home.logFile(name), environment: environment)
+      let started = try SupervisedProcess(
+        specification.command, logFile: home.logFile(name),
+        environment: ["TAFFRAIL_HOME": home.path])
+      let process = started.identity
       do {
         try AtomicFile.write(process.text, to: home.pidFile(name), mode: 0o644)
       } catch {
@@ -99,7 +97,7 @@ public final class Supervisor: Sendable {
         log("\(name): \(error)")
       }
       perform(state.started(name, process, nowMilliseconds: now))
-      ChildProcess.awaitExit(of: process, then: exitReport(name, process))
+      started.whenEnded(exitReport(name, process))
     } catch {
       perform(state.startFailed(name, reason: "\(error)", nowMilliseconds: now))
     }

@@ -1,3 +1,4 @@
+import ChildProcesses
 import Foundation
 import Synchronization
 
@@ -10,10 +11,8 @@ final class ProcessWatchdog: Sendable {
 
   private init() {
     let pipe = Pipe()
-    let shell = Process()
-    shell.executableURL = URL(fileURLWithPath: "/bin/sh")
-    shell.arguments = [
-      "-c",
+    let command = [
+      "/bin/sh", "-c",
       """
       while read sign pid; do
         rest=
@@ -24,11 +23,9 @@ final class ProcessWatchdog: Sendable {
       [ -z "$all" ] || kill -9 $all 2> /dev/null
       """,
     ]
-    shell.standardInput = pipe
-    shell.standardOutput = FileHandle.nullDevice
-    shell.standardError = FileHandle.nullDevice
-    let isRunning = (try? shell.run()) != nil
-    input = Mutex(isRunning ? pipe.fileHandleForWriting : nil)
+    let shell = try? ChildProcess.start(
+      command, .init(input: .descriptor(pipe.fileHandleForReading.fileDescriptor)))
+    input = Mutex(shell == nil ? nil : pipe.fileHandleForWriting)
   }
 
   func started(_ pid: Int32) { note("+ \(pid)\n") }

@@ -1,3 +1,4 @@
+import ChildProcesses
 import Foundation
 import Synchronization
 import Testing
@@ -137,7 +138,7 @@ final class RunningCluster: Sendable {
     for process in processes { process.signal(SIGTERM) }
     for process in processes {
       let end = try await process.ended()
-      #expect(end.status == 0 && !end.wasKilledBySignal, "\(end)")
+      #expect(end.exit == .exited(0), "\(end)")
     }
   }
 
@@ -185,14 +186,7 @@ enum Command {
   }
 
   static func run(_ words: [String], environment: [String: String] = [:]) throws -> ProcessEnd {
-    let pipe = Pipe()
-    let process = try SpawnedProcess(
-      words, environment: environment, output: pipe.fileHandleForWriting.fileDescriptor)
-    try pipe.fileHandleForWriting.close()
-    let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
-    let (status, wasKilled) = process.wait()
-    return ProcessEnd(
-      status: status, wasKilledBySignal: wasKilled,
-      output: String(decoding: output, as: UTF8.self))
+    let result = try ChildProcess.run(words, joinsErrors: true, .init(environment: environment))
+    return ProcessEnd(exit: result.exit, output: result.outputText)
   }
 }

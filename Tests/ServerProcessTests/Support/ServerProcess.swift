@@ -1,23 +1,21 @@
+import ChildProcesses
 import Foundation
 import Synchronization
 import Testing
 
 /// How a process ended.
 struct ProcessEnd: Sendable, CustomStringConvertible {
-  var status: Int32
-  var wasKilledBySignal: Bool
+  var exit: ChildProcess.Exit
   var output: String
 
-  var description: String {
-    "\(wasKilledBySignal ? "killed by signal" : "exited with") \(status), having printed:\n\(output)"
-  }
+  var status: Int32 { exit.status }
+  var description: String { "\(exit), having printed:\n\(output)" }
 
   /// Records a failure unless it ended with `status` by itself and printed all of `texts`.
   func expect(
     _ texts: String..., status: Int32 = 1, sourceLocation: SourceLocation = #_sourceLocation
   ) {
-    #expect(
-      self.status == status && !wasKilledBySignal, "\(self)", sourceLocation: sourceLocation)
+    #expect(exit == .exited(status), "\(self)", sourceLocation: sourceLocation)
     for text in texts {
       #expect(
         output.contains(text), "no “\(text)” from what \(self)", sourceLocation: sourceLocation)
@@ -57,8 +55,10 @@ final class ServerProcess: Sendable {
 
   init(command words: [String], environment: [String: String] = [:]) throws {
     let pipe = Pipe()
-    let process = try SpawnedProcess(
-      words, environment: environment, output: pipe.fileHandleForWriting.fileDescriptor)
+    let process = try ChildProcess.start(
+      words,
+      .init(
+        output: .descriptor(pipe.fileHandleForWriting.fileDescriptor), environment: environment))
     try pipe.fileHandleForWriting.close()
     pid = process.pid
     ProcessWatchdog.shared.started(pid)
@@ -70,11 +70,9 @@ final class ServerProcess: Sendable {
       while case let data = handle.availableData, !data.isEmpty {
         change { $0.output += String(decoding: data, as: UTF8.self) }
       }
-      let (status, wasKilled) = process.wait()
+      let exit = process.wait()
       ProcessWatchdog.shared.ended(pid)
-      change {
-        $0.end = ProcessEnd(status: status, wasKilledBySignal: wasKilled, output: $0.output)
-      }
+      change { $0.end = ProcessEnd(exit: exit, output: $0.output) }
     }
   }
 
