@@ -177,8 +177,10 @@ import Testing
     try await TestServer.run { server in
       let admin = server.admin
       try await Self.bind(Self.mutating("m", Self.label("added", "'yes'")), admin)
+      var object = ObjectTests.configMap("a")
+      object["data"] = ["k": "v"]
       let created = try await admin.send(
-        .POST, ObjectTests.path + "?fieldManager=tester", ObjectTests.configMap("a"))
+        .POST, ObjectTests.path + "?fieldManager=tester", object)
       #expect(created.json.at("metadata", "labels") == ["added": "yes"])
       // It is nobody's field, and nobody else's change lasts.
       #expect(created.json.at("metadata", "managedFields")?.text.contains("f:added") == false)

@@ -108,8 +108,10 @@ import Testing
       ) { webhook in
         try await Self.register("MutatingWebhookConfiguration", webhook, server)
         let admin = server.admin
+        var object = ObjectTests.configMap("a")
+        object["data"] = ["k": "v"]
         let created = try await admin.send(
-          .POST, ObjectTests.path + "?fieldManager=tester", ObjectTests.configMap("a"))
+          .POST, ObjectTests.path + "?fieldManager=tester", object)
         #expect(created.status == 201)
         #expect(created.json.at("metadata", "labels") == ["by": "webhook"])
         #expect(created.json["unknown"] == nil)

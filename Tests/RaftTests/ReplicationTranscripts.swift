@@ -179,6 +179,48 @@ import Testing
       """)
   }
 
+  /// The leader's memory begins after what 3 has, its disk does not.
+  @Test func furtherBehindThanMemoryGetsWhatTheDiskHas() {
+    expectTranscript(
+      """
+      > memory 200
+      > cluster 1 2 3
+      > campaign 1
+      > settle
+      > isolate 3
+      > propose 1 aaaa
+      > settle
+      > propose 1 aaaa
+      > settle
+      > propose 1 aaaa
+      > settle
+      > propose 1 b
+      > settle
+      > heal
+      > tick 1
+      > settle
+      > tick 1
+      > run
+        1>2 T1 heartbeat commit=5 read=0
+        1>3 T1 heartbeat commit=1 read=0
+        2>1 T1 heartbeatResponse read=0
+        3>1 T1 heartbeatResponse read=0
+        1>3 T1 append 5/1 [] commit=5
+        3>1 T1 rejected 5 hint=1/1
+        1 reads for 3: 1/1 and 2 entries
+        1>3 T1 append 1/1 [2/1 3/1] commit=5
+        3 applies 2:aaaa 3:aaaa
+        3>1 T1 accepted 3
+        1>3 T1 append 3/1 [4/1 5/1] commit=5
+        3 applies 4:aaaa 5:b
+        3>1 T1 accepted 5
+      > status
+        1 leader T1 leader=1 commit=5 last=5
+        2 follower T1 leader=1 commit=5 last=5
+        3 follower T1 leader=1 commit=5 last=5
+      """)
+  }
+
   /// The leader's memory and disk begin after what 3 has.
   @Test func tooFarBehindGetsTheState() {
     expectTranscript(
