@@ -36,9 +36,20 @@ public enum JSONScan {
       var cursor = Cursor(
         bytes: UnsafeBufferPointer(rebasing: buffer[..<range.upperBound]),
         position: range.lowerBound)
-      guard cursor.enter(key) else { return cursor.sawEscape ? .other : .absent }
-      guard let text = cursor.plainString() else { return .other }
-      return .text(candidate: candidates.firstIndex { $0.elementsEqual(text) })
+      return cursor.member(key, candidates)
+    }
+  }
+
+  /// The same for a member of the object at a path, in one pass.
+  public static func member(
+    _ key: [UInt8], below path: [[UInt8]], in bytes: [UInt8], candidates: [[UInt8]]
+  ) -> Member {
+    bytes.withUnsafeBufferPointer { buffer in
+      var cursor = Cursor(bytes: buffer, position: 0)
+      for name in path {
+        guard cursor.enter(name) else { return .absent }
+      }
+      return cursor.member(key, candidates)
     }
   }
 
@@ -78,6 +89,14 @@ public enum JSONScan {
         }
         guard skipValue(), take(UInt8(ascii: ",")) else { return false }
       }
+    }
+
+    /// At an object: what its member is.
+    mutating func member(_ key: [UInt8], _ candidates: [[UInt8]]) -> Member {
+      sawEscape = false
+      guard enter(key) else { return sawEscape ? .other : .absent }
+      guard let text = plainString() else { return .other }
+      return .text(candidate: candidates.firstIndex { $0.elementsEqual(text) })
     }
 
     private func isEqual(_ start: Int, _ key: [UInt8]) -> Bool {

@@ -21,10 +21,23 @@ public protocol KeyspaceReader: Sendable {
   func get(_ key: Key) -> Entry?
   /// Entries with `start <= key < end` in order, at most `limit` (0: all).
   func range(from start: Key, to end: Key?, limit: Int) -> [Entry]
+  /// Visits entries with `start <= key < end` in order until `body` returns false.
+  func forEach(from start: Key, to end: Key?, _ body: (Entry) -> Bool)
   func count(from start: Key, to end: Key?) -> Int
 }
 
 extension KeyspaceReader {
+  public func forEach(from start: Key, to end: Key?, _ body: (Entry) -> Bool) {
+    let step = 500
+    var start = start
+    while true {
+      let entries = range(from: start, to: end, limit: step)
+      for entry in entries where !body(entry) { return }
+      guard entries.count == step, let last = entries.last else { return }
+      start = Key(bytes: last.key.bytes + [0])
+    }
+  }
+
   public func entries(prefix: Key, limit: Int = 0) -> [Entry] {
     range(from: prefix, to: prefix.prefixEnd, limit: limit)
   }

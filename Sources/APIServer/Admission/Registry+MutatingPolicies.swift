@@ -87,12 +87,12 @@ extension Registry {
   ) throws(APIStatus) -> [Invocation] {
     var found: [Invocation] = []
     for entry in bindings {
-      let binding = try policies.binding(entry)
+      let binding = try policies.bindings.value(of: entry)
       let key = Key(
         resource: "mutatingadmissionpolicies", group: Self.policyGroup, namespace: "",
         name: binding.policyName)
       guard let stored = state.get(key) else { continue }
-      let policy = try policies.mutatingPolicy(stored)
+      let policy = try policies.mutating.value(of: stored)
       guard policy.head.matches(attributes), binding.matches(attributes) else { continue }
       switch parameters(of: policy.head, binding, attributes, state) {
       case .failure(let problem):

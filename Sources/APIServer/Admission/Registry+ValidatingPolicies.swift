@@ -23,12 +23,12 @@ extension Registry {
     let attributes = try admissionAttributes(
       operation, object, old: old, info, subresource: subresource, state, context)
     for entry in bindings {
-      let binding = try policies.binding(entry)
+      let binding = try policies.bindings.value(of: entry)
       let key = Key(
         resource: "validatingadmissionpolicies", group: Self.policyGroup, namespace: "",
         name: binding.policyName)
       guard let stored = state.get(key) else { continue }
-      let policy = try policies.validatingPolicy(stored)
+      let policy = try policies.validating.value(of: stored)
       guard policy.head.matches(attributes), binding.matches(attributes) else { continue }
       var findings: [ValidatingPolicy.Finding] = []
       switch parameters(of: policy.head, binding, attributes, state) {

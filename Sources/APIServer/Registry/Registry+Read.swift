@@ -110,22 +110,24 @@ extension Registry {
         if selection.matches(object, info) { objects.append(try served(.init(entry), info)) }
       }
     } else if selection.hasSelectors {
-      let step = 500
       let selector = selection.serialized(info)
-      scan: while true {
-        let entries = reader.range(from: start, to: end, limit: step)
-        for entry in entries {
-          guard try selection.matches(entry, selector, info) else { continue }
+      var failure: APIStatus?
+      reader.forEach(from: start, to: end) { entry in
+        do throws(APIStatus) {
+          guard try selection.matches(entry, selector, info) else { return true }
           if limit > 0, objects.count == limit {
             isCut = true
-            break scan
+            return false
           }
           objects.append(try served(StoredObject(entry), info))
           last = entry.key
+          return true
+        } catch {
+          failure = error
+          return false
         }
-        guard entries.count == step, let bytes = entries.last?.key.bytes else { break }
-        start = Key(bytes: bytes + [0])
       }
+      if let failure { throw failure }
     } else {
       var entries = reader.range(from: start, to: end, limit: limit > 0 ? limit + 1 : 0)
       if limit > 0, entries.count > limit {

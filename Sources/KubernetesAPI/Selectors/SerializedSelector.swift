@@ -43,20 +43,31 @@ public struct SerializedSelector: Sendable {
     }
     if let labels {
       guard !labels.matchesNothing else { return false }
-      let range = JSONScan.range(of: Self.labelsPath, in: bytes)
-      for requirement in requirements {
-        guard let isMet = isMet(requirement, range, bytes) else { return nil }
+      if requirements.count == 1, let only = requirements.first {
+        guard
+          let isMet = Self.isMet(
+            only,
+            JSONScan.member(
+              only.key, below: Self.labelsPath, in: bytes, candidates: only.values))
+        else { return nil }
         if !isMet { return false }
+      } else {
+        let range = JSONScan.range(of: Self.labelsPath, in: bytes)
+        for requirement in requirements {
+          let member =
+            range.map {
+              JSONScan.member(
+                requirement.key, of: $0, in: bytes, candidates: requirement.values)
+            } ?? .absent
+          guard let isMet = Self.isMet(requirement, member) else { return nil }
+          if !isMet { return false }
+        }
       }
     }
     return fields.map { $0.terms.count == prefilters.count } ?? true ? true : nil
   }
 
-  private func isMet(_ requirement: Requirement, _ range: Range<Int>?, _ bytes: [UInt8]) -> Bool? {
-    let member =
-      range.map {
-        JSONScan.member(requirement.key, of: $0, in: bytes, candidates: requirement.values)
-      } ?? .absent
+  private static func isMet(_ requirement: Requirement, _ member: JSONScan.Member) -> Bool? {
     switch (requirement.source.operator, member) {
     case (_, .other), (.greaterThan, .text), (.lessThan, .text): return nil
     case (.equals, .text(let candidate)), (.doubleEquals, .text(let candidate)),

@@ -9,7 +9,7 @@ extension Registry {
   {
     let prefix = Key(resource: resource, group: Self.policyGroup, namespace: "", name: "")
     var found: [AdmissionWebhook] = []
-    for entry in state.entries(prefix: prefix) { found += try policies.webhooks(entry) }
+    for entry in state.entries(prefix: prefix) { found += try policies.webhooks.value(of: entry) }
     return found
   }
 
