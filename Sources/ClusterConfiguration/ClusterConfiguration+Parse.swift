@@ -12,7 +12,7 @@ extension ClusterConfiguration {
   private static let expectedAddress = "HOST:PORT, such as 127.0.0.1:7443"
   private static let keys = [
     "name", "dataFolder", "servers", "endpointAddress", "podRange", "serviceRange",
-    "nodeNetwork", "logRetention", "quota", "leaseReads", "nodes", "hollowNodes",
+    "nodeNetwork", "logRetention", "quota", "leaseReads", "controllers", "nodes", "hollowNodes",
   ]
 
   /// Reads the text of a configuration file. `path` only names it in messages.
@@ -75,6 +75,9 @@ extension ClusterConfiguration {
     let leaseReads = reader.value(
       top, "leaseReads", expected: "true or false", required: false
     ) { text in Bool(text) }
+    let runsControllers = reader.value(
+      top, "controllers", expected: "all or none", required: false
+    ) { text in ["all": true, "none": false][text] }
     let nodes = readNodes(
       top, podRange: ranges?.pod, nodeNetwork: ranges?.node, reader: &reader)
     let hollow = reader.value(
@@ -87,7 +90,8 @@ extension ClusterConfiguration {
       path: path, name: name.value, dataFolder: folder?.value, servers: servers,
       endpointAddress: endpoint.value, podRange: ranges.pod, serviceRange: ranges.service,
       nodeNetwork: ranges.node, logRetention: retention, quota: quota,
-      leaseReads: leaseReads?.value ?? false, nodes: nodes,
+      leaseReads: leaseReads?.value ?? false,
+      runsControllers: runsControllers?.value ?? true, nodes: nodes,
       hollowNodes: hollow?.value ?? 0,
       warnings: reader.warnings.map { $0.text(path: path) })
   }

@@ -46,6 +46,8 @@ public struct ClusterConfiguration: Sendable, Hashable {
   public var quota = Quota()
   /// Whether the store's leader answers reads by its lease, see `Docs/store.md`.
   public var leaseReads = false
+  /// Whether the servers run the controllers and the scheduler; not for who brings their own.
+  public var runsControllers = true
   public var nodes: [Node]
   /// How many nodes to play without running containers.
   public var hollowNodes: Int

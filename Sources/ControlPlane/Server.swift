@@ -45,6 +45,7 @@ public struct Server: Sendable {
     let rootCertificate = try String(contentsOfFile: keys.authority, encoding: .utf8)
     let authorityKey = try? String(contentsOfFile: keys.authorityKey, encoding: .utf8)
     let (replica, api) = try await start(replicaConfiguration, apiConfiguration)
+    let runsControllers = configuration.runsControllers
     let reconcilers = Task { [id] in
       // They write to namespaces that the API server makes first.
       await api.waitUntilReady()
@@ -53,7 +54,7 @@ public struct Server: Sendable {
         registry: api.registry, identity: "server-\(id)", rootCertificate: rootCertificate,
         clientAuthority: authorityKey.map {
           .init(certificatePEM: rootCertificate, keyPEM: $0)
-        }, logger: logger
+        }, controllers: runsControllers ? nil : [], runsScheduler: runsControllers, logger: logger
       ).run()
     }
     logger.info(

@@ -190,6 +190,7 @@ struct BenchCommand: AsyncParsableCommand {
       nodeNetwork: 172.29.68.0/24
       nodes: []
       hollowNodes: 1
+      controllers: none
 
       """
   }

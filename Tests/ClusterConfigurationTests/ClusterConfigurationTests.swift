@@ -38,6 +38,7 @@ struct ClusterConfigurationTests {
         logRetention: {time: 1d12h, bytes: 512MiB}
         quota: {objects: 5000, bytes: 1GiB}
         leaseReads: true
+        controllers: none
         hollowNodes: 7
         """
     let configuration = try ClusterConfiguration.parse(yaml: yaml, path: "/etc/x/cluster.conf")
@@ -52,6 +53,7 @@ struct ClusterConfigurationTests {
     #expect(configuration.quota.objects == 5_000)
     #expect(configuration.quota.bytes == 1 << 30)
     #expect(configuration.leaseReads)
+    #expect(!configuration.runsControllers)
     #expect(configuration.nodes.map(\.address.description) == ["172.29.66.11", "172.29.66.12"])
     // worker-2 named 10.244.1.0/24, so worker-1 gets the next one.
     #expect(configuration.nodes.map(\.podRange.description) == ["10.244.2.0/24", "10.244.1.0/24"])
@@ -70,6 +72,7 @@ struct ClusterConfigurationTests {
     let configuration = try ClusterConfiguration.load(path: path)
     #expect(configuration.servers.count == 3)
     #expect(!configuration.leaseReads)
+    #expect(configuration.runsControllers)
     #expect(configuration.nodes.map(\.name) == ["worker-1", "worker-2"])
     #expect(configuration.nodes.map(\.podRange.description) == ["10.244.1.0/24", "10.244.2.0/24"])
     #expect(configuration.warnings.isEmpty)
@@ -134,6 +137,10 @@ struct ClusterConfigurationTests {
     (
       "name: test", "name: test\nquota: {objects: 7}",
       "c:2: quota.objects: \"7\" is not allowed; expected a number of at least 1000"
+    ),
+    (
+      "name: test", "name: test\ncontrollers: some",
+      "c:2: controllers: \"some\" is not allowed; expected all or none"
     ),
     (
       "name: test", "name: test\nleaseReads: maybe",

@@ -96,11 +96,17 @@ public struct APIBench: Sendable {
     guard answer.status == 201 else {
       throw LoadGenerator.Failure(description: "no namespace could be made: \(answer)")
     }
-    // Where controllers run, pods wait for the namespace's service account.
+    // Where a cluster's admission is on, pods need the namespace's service account, which a
+    // controller makes elsewhere.
     guard servers.count > 1 else { return }
-    let account = "/api/v1/namespaces/\(objects.namespace)/serviceaccounts/default"
-    while try await connections.one(.get(account)).status != 200 {
-      try await Task.sleep(for: .milliseconds(20))
+    let account = try await connections.one(
+      LoadRequest(
+        method: "POST", path: "/api/v1/namespaces/\(objects.namespace)/serviceaccounts",
+        contentType: "application/json",
+        body: .init(
+          string: #"{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"default"}}"#)))
+    guard account.status == 201 else {
+      throw LoadGenerator.Failure(description: "no service account could be made: \(account)")
     }
   }
 
