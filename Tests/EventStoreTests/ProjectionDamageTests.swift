@@ -31,6 +31,14 @@ import Testing
           try bytes.write(to: URL(fileURLWithPath: path))
         }
       ),
+      (
+        "a number beyond all others",
+        { path in
+          let connection = try SQLiteConnection(path: path, mode: .readWrite, isShared: false)
+          try connection.execute(
+            "INSERT INTO requests VALUES(9223372036854775807, 1, NULL, 1)")
+        }
+      ),
     ]
     for (name, damage) in damages {
       try withProjectionFolder { folder in

@@ -86,7 +86,12 @@ public final class Projection {
       """)
     try connection.execute(ProjectionSchema.createMembership)
     meta = try ProjectionMeta.read(connection)
-    nextRequest = try connection.integer("SELECT max(sequence) FROM requests").map { $0 + 1 } ?? 1
+    // They are numbered from 1 on, one by one.
+    let lastRequest = try connection.integer("SELECT max(sequence) FROM requests") ?? 0
+    guard (0..<Int64.max / 2).contains(lastRequest) else {
+      throw .damaged("it remembers requests up to number \(lastRequest)")
+    }
+    nextRequest = lastRequest + 1
     statements = Statements(
       insertHistory: try connection.prepare(ProjectionSchema.insert(into: "history")),
       setCurrent: try connection.prepare("INSERT OR REPLACE INTO current(key, id) VALUES(?, ?)"),
