@@ -31,6 +31,9 @@ struct TortureCommand: AsyncParsableCommand {
   @Flag(help: "Don't drop packets, so that root is not needed.")
   var loopback = false
 
+  @Flag(help: "Have the leader answer reads by its lease, as with leaseReads in cluster.conf.")
+  var leaseReads = false
+
   /// Set for the process that has namespaces of its own.
   @Flag(help: .hidden)
   var isolated = false
@@ -53,7 +56,7 @@ struct TortureCommand: AsyncParsableCommand {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let outcome = try await TortureRun(
       binary: BenchCommand.Run.binary, folder: folder, seconds: seconds, seed: seed,
-      isolated: isolated
+      isolated: isolated, leaseReads: leaseReads
     ).run { FileHandle.standardError.write(Data("  \($0)\n".utf8)) }
     report(outcome)
     let failed = !outcome.violations.isEmpty || outcome.undecided > 0

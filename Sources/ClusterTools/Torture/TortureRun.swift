@@ -34,23 +34,29 @@ public struct TortureRun: Sendable {
   public var seed: UInt64
   /// Whether this process has network namespaces of its own, see `TortureNetwork`.
   public var isolated: Bool
+  /// Whether the servers' leader answers reads by its lease.
+  public var leaseReads: Bool
 
   static let clients = 6
   private static let patience = Duration.seconds(60)
 
-  public init(binary: String, folder: String, seconds: Int, seed: UInt64, isolated: Bool) {
+  public init(
+    binary: String, folder: String, seconds: Int, seed: UInt64, isolated: Bool, leaseReads: Bool
+  ) {
     self.binary = binary
     self.folder = folder
     self.seconds = seconds
     self.seed = seed
     self.isolated = isolated
+    self.leaseReads = leaseReads
   }
 
   public func run(progress: @Sendable (String) -> Void) async throws -> Outcome {
     let network =
       isolated ? try TortureNetwork.namespaces(servers: TortureServers.ids) : .loopback
     let servers = try TortureServers(
-      binary: binary, folder: folder, network: network, ports: try Self.freePorts(7))
+      binary: binary, folder: folder, network: network, ports: try Self.freePorts(7),
+      leaseReads: leaseReads)
     defer { servers.killAll() }
     var short = HTTPSClient.Options(
       userAgent: "taffrail-torture", requestTimeoutSeconds: 2, retryBudgetMilliseconds: 0)

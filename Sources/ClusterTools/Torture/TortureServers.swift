@@ -23,7 +23,9 @@ final class TortureServers: Sendable {
   private let state = Mutex(State())
 
   /// - Parameter folder: for everything they write; its `home` must not exist yet.
-  init(binary: String, folder: String, network: TortureNetwork, ports: [Int]) throws {
+  init(
+    binary: String, folder: String, network: TortureNetwork, ports: [Int], leaseReads: Bool
+  ) throws {
     self.binary = binary
     self.network = network
     file = "\(folder)/cluster.conf"
@@ -40,6 +42,7 @@ final class TortureServers: Sendable {
       podRange: 10.246.0.0/16
       serviceRange: 10.98.0.0/16
       nodeNetwork: 172.29.68.0/24
+      leaseReads: \(leaseReads)
 
       """
     try text.write(toFile: file, atomically: true, encoding: .utf8)
