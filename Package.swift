@@ -39,6 +39,7 @@ let package = Package(
       name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
 
+    .systemLibrary(name: "CChecksum"),
     .systemLibrary(name: "CMalloc"),
     .systemLibrary(name: "CProcess"),
 
@@ -48,7 +49,7 @@ let package = Package(
     .target(name: "ChildProcesses", dependencies: ["CProcess"]),
     .target(name: "Raft", dependencies: ["SeededRuns"]),
     .target(name: "Keyspace"),
-    .target(name: "EventLog", dependencies: ["CLZ4"]),
+    .target(name: "EventLog", dependencies: ["CLZ4", "CChecksum"]),
     .target(name: "Linearizability"),
 
     // The store.

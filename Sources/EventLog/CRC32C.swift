@@ -1,6 +1,10 @@
+import CChecksum
+
 /// CRC-32C (Castagnoli, RFC 3720 appendix B.4: reflected polynomial 0x82F63B78), eight bytes a
-/// step by tables.
+/// step: by the processor's instruction where it has one, otherwise by tables.
 package enum CRC32C {
+  private static let hasInstruction = taffrail_has_crc32c() != 0
+
   /// Table k holds, at k * 256 + byte, the effect of a byte that is followed by k zero bytes.
   private static let tables: [UInt32] = {
     var tables = [UInt32](repeating: 0, count: 8 * 256)
@@ -18,6 +22,15 @@ package enum CRC32C {
 
   /// - Parameter previous: the checksum of the bytes before these; 0: there are none.
   package static func checksum(
+    _ bytes: UnsafeRawBufferPointer, continuing previous: UInt32 = 0
+  ) -> UInt32 {
+    guard hasInstruction, let start = bytes.baseAddress else {
+      return checksumByTables(bytes, continuing: previous)
+    }
+    return taffrail_crc32c(previous ^ 0xFFFF_FFFF, start, bytes.count) ^ 0xFFFF_FFFF
+  }
+
+  static func checksumByTables(
     _ bytes: UnsafeRawBufferPointer, continuing previous: UInt32 = 0
   ) -> UInt32 {
     tables.withUnsafeBufferPointer { tables in

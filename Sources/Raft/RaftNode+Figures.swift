@@ -1,4 +1,7 @@
 extension RaftNode {
+  /// Up to here entries are known to be committed.
+  public var commit: LogIndex { log.committed }
+
   /// Bytes of the entries that are on their way to a follower and not acknowledged; 0 where this
   /// replica does not lead.
   public func bytesInFlight(to peer: ReplicaID) -> Int {

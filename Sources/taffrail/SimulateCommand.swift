@@ -66,7 +66,11 @@ struct SimulateCommand: ParsableCommand {
         print("\(outcome)\n  replay with: tools/simulate --seed \(outcome.seed)")
       } else if number.isMultiple(of: 1_000) {
         print("\(number) seeds, the last one \(outcome.seed)")
+      } else {
+        return
       }
+      // Whoever reads a file or a pipe sees it at once, too.
+      fflush(nil)
     }
     print("\(summary.seeds) seeds, \(summary.failures.count) failed: \(summary.counts)")
     if !summary.failures.isEmpty { throw ExitCode.failure }

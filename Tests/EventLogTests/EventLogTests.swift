@@ -13,6 +13,20 @@ import Testing
     #expect(CRC32C.checksum(Array("123456789".utf8), in: 0..<9) == 0xE306_9283)
   }
 
+  @Test(arguments: [0, 1, 7, 8, 9, 63, 1_024, 4_099])
+  func bothWaysToAChecksumAgree(count: Int) {
+    var random = SplitMix64(seed: UInt64(count))
+    let bytes = (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+    bytes.withUnsafeBytes { bytes in
+      #expect(CRC32C.checksum(bytes) == CRC32C.checksumByTables(bytes))
+      let half = UnsafeRawBufferPointer(rebasing: bytes[..<(count / 2)])
+      let rest = UnsafeRawBufferPointer(rebasing: bytes[(count / 2)...])
+      #expect(
+        CRC32C.checksum(rest, continuing: CRC32C.checksum(half))
+          == CRC32C.checksumByTables(bytes))
+    }
+  }
+
   @Test func anEmptyLog() throws {
     let disk = FaultDisk()
     let log = try Log.open(disk: disk, options: .small())

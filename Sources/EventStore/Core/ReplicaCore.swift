@@ -114,6 +114,9 @@ public struct ReplicaCore: Sendable {
   /// Whether anybody waits for an answer.
   public var hasPending: Bool { !proposals.isEmpty || !barriers.isEmpty }
 
+  /// Whether the next `takeActions` applies something.
+  var hasUnapplied: Bool { raft.commit > applied }
+
   // MARK: Inputs
 
   public mutating func tick() {

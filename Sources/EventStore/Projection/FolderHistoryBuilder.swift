@@ -161,9 +161,8 @@ struct FolderHistoryBuilder {
         guard record.kind == 1, let transaction = try? TransactionCodec.decode(record.payload)
         else { continue }
         for (position, event) in state.apply(transaction).events.enumerated() {
-          ProjectionSchema.bind(event, position: position, to: insert)
           insert.bind(17, isCommitted ? 1 : 0 as Int64)
-          try insert.run()
+          try ProjectionSchema.insert(event, position: position, by: insert)
         }
       }
       next = last.index + 1

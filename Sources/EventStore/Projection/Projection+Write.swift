@@ -15,7 +15,7 @@ extension Projection {
     let requestsBefore = nextRequest
     do {
       try connection.transaction { () throws(ProjectionError) in
-        var changed: [Key: Int64] = [:]
+        var changed = ChangedRows()
         for applied in new { try write(applied, &changed) }
         try writeCurrent(changed)
         if nextRequest > Self.rememberedRequests + 1 {
@@ -40,21 +40,19 @@ extension Projection {
     if unsyncedEntries >= syncEntries { try sync() }
   }
 
-  /// - Parameter changed: the row that holds each key's value now; 0: it is deleted.
   private func write(
-    _ applied: AppliedBatch, _ changed: inout [Key: Int64]
+    _ applied: AppliedBatch, _ changed: inout ChangedRows
   ) throws(ProjectionError) {
     var position = 0
     var revision: Revision = 0
     for event in applied.events {
       position = event.revision == revision ? position + 1 : 0
       revision = event.revision
-      ProjectionSchema.bind(
-        event, position: position, to: statements.insertHistory, bound: boundProvenance)
+      try ProjectionSchema.insert(
+        event, position: position, by: statements.insertHistory, bound: boundProvenance)
       boundProvenance = event.provenance
-      try statements.insertHistory.run()
-      changed[event.key] =
-        event.kind == .put ? ProjectionSchema.id(revision, position: position) : 0
+      changed.add(
+        event.key, row: event.kind == .put ? ProjectionSchema.id(revision, position: position) : 0)
     }
     if let membership = applied.membership {
       statements.setMembership.bind(1, membership)
@@ -63,16 +61,13 @@ extension Projection {
     for (id, result) in applied.requests where id != 0 { try remember(id, result) }
   }
 
-  /// In the order of the keys, so that each page is visited once.
-  private func writeCurrent(_ changed: [Key: Int64]) throws(ProjectionError) {
-    for (key, id) in changed.sorted(by: { $0.key < $1.key }) {
-      if id == 0 {
-        statements.removeCurrent.bind(1, key.bytes)
-        try statements.removeCurrent.run()
+  private func writeCurrent(_ changed: ChangedRows) throws(ProjectionError) {
+    try changed.forEachNewest { (key, row) throws(ProjectionError) in
+      if row == 0 {
+        try statements.removeCurrent.run(lending: key.bytes, at: 1)
       } else {
-        statements.setCurrent.bind(1, key.bytes)
-        statements.setCurrent.bind(2, id)
-        try statements.setCurrent.run()
+        statements.setCurrent.bind(2, row)
+        try statements.setCurrent.run(lending: key.bytes, at: 1)
       }
     }
   }

@@ -53,19 +53,21 @@ enum ProjectionSchema {
     "INSERT INTO \(table)(\(columnNames)) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
   }
 
-  /// - Parameter bound: the provenance that the statement is bound to already: most events have that
-  ///   of the one before.
-  static func bind(
-    _ event: Event, position: Int, to statement: SQLiteStatement, bound: Provenance? = nil
-  ) {
+  /// Writes a row of history.
+  ///
+  /// - Parameters:
+  ///   - statement: of `insert(into:)`, what else it has bound already.
+  ///   - bound: the provenance that the statement is bound to already: most events have that of the one
+  ///     before.
+  static func insert(
+    _ event: Event, position: Int, by statement: SQLiteStatement, bound: Provenance? = nil
+  ) throws(ProjectionError) {
     let revision = event.revision
     let created = event.previous?.createRevision ?? revision
     statement.bind(1, id(revision, position: position))
     statement.bind(2, revision)
     statement.bind(3, Int64(position))
-    statement.bind(4, event.key.bytes)
     statement.bind(5, Int64(event.kind.rawValue))
-    statement.bind(6, event.value)
     statement.bind(7, created)
     statement.bind(8, event.previous?.modRevision ?? 0)
     let provenance = event.provenance
@@ -79,5 +81,6 @@ enum ProjectionSchema {
     statement.bind(14, provenance.cause)
     statement.bind(15, event.timeMilliseconds)
     statement.bind(16, event.requestID)
+    try statement.run(lending: event.key.bytes, at: 4, event.value, at: 6)
   }
 }

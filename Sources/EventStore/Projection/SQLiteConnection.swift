@@ -7,10 +7,15 @@ final class SQLiteConnection {
   let path: String
   fileprivate let handle: OpaquePointer
 
+  /// SQLite's figures of its memory are read by nobody, and cost a lock for each allocation. It says
+  /// no where another connection was opened before, which is all right.
+  private static let countsNoMemory = taffrail_sqlite_count_no_memory()
+
   /// - Parameter isShared: false where one thread at a time uses the connection and its
   ///   statements: then SQLite takes no lock at each call.
   init(path: String, mode: Mode, isShared: Bool = true) throws(ProjectionError) {
     self.path = path
+    _ = Self.countsNoMemory
     var flags = SQLITE_OPEN_EXRESCODE | (isShared ? SQLITE_OPEN_FULLMUTEX : SQLITE_OPEN_NOMUTEX)
     var name = path
     switch mode {
@@ -136,6 +141,31 @@ final class SQLiteStatement {
     } else {
       sqlite3_bind_blob64(handle, index, bytes, UInt64(bytes.count), Self.copies)
     }
+  }
+
+  /// Runs a statement that gives no rows, with two blobs that are read where they are instead of being
+  /// copied first; they stay bound in name only, and must be bound again before the next run.
+  func run(
+    lending first: [UInt8], at firstIndex: Int32, _ second: [UInt8] = [], at secondIndex: Int32? = nil
+  ) throws(ProjectionError) {
+    let code = first.withUnsafeBytes { firstBytes in
+      second.withUnsafeBytes { secondBytes in
+        lend(firstIndex, firstBytes)
+        if let secondIndex { lend(secondIndex, secondBytes) }
+        return sqlite3_step(handle)
+      }
+    }
+    defer { reset() }
+    if code != SQLITE_DONE { throw connection.error(code, String(cString: sqlite3_sql(handle))) }
+  }
+
+  private func lend(_ index: Int32, _ bytes: UnsafeRawBufferPointer) {
+    guard let start = bytes.baseAddress, !bytes.isEmpty else {
+      sqlite3_bind_zeroblob(handle, index, 0)
+      return
+    }
+    // No destructor (SQLITE_STATIC): the memory is not SQLite's.
+    sqlite3_bind_blob64(handle, index, start, UInt64(bytes.count), nil)
   }
 
   /// Goes to the next row; false where there is none.

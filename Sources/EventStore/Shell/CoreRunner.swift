@@ -262,7 +262,12 @@ final class CoreRunner: @unchecked Sendable {
 
   func perform() {
     while true {
+      let mayApply = core.hasUnapplied
+      if mayApply { surroundings.hub.withdraw() }
       let actions = core.takeActions()
+      if mayApply, actions.applied.allSatisfy({ $0.transaction?.events.isEmpty ?? true }) {
+        surroundings.hub.restore(core.keyspace.snapshot)
+      }
       if actions.isEmpty { break }
       if !actions.messages.isEmpty { surroundings.transport?.send(actions.messages) }
       if let batch = actions.persist { surroundings.writer.post(.persist(batch)) }

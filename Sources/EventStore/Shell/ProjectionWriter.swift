@@ -42,6 +42,9 @@ final class ProjectionWriter: @unchecked Sendable {
   static let maximumEntries = 64_000
   static let throttleBytes = 32 << 20
   static let maximumBytes = 96 << 20
+  /// The longest that the replica waits at a time, beyond the least: a third of an election's timer.
+  private static let throttleNanoseconds: UInt64 = 80_000_000
+  private static let leastThrottleNanoseconds: UInt64 = 5_000_000
   /// Entries written in one transaction of the database: the more, the fewer times the same pages
   /// are written.
   private static let batchEntries = 16_000
@@ -145,14 +148,26 @@ final class ProjectionWriter: @unchecked Sendable {
   /// What is in the database.
   var meta: ProjectionMeta { monitor.withLock { written } }
 
-  /// Slows the caller down, for a moment only, while much waits.
+  /// Slows the caller down while much waits: the more, the longer, so that `isFull` is not reached by
+  /// what the database can keep up with. Never for so long that other replicas would miss a leader.
   func throttle() {
     monitor.withLock {
-      guard waiting >= Self.throttleEntries || waitingBytes >= Self.throttleBytes, !failed else {
-        return
+      let begun = monotonicNanoseconds()
+      while !failed {
+        let entries = Self.share(waiting, from: Self.throttleEntries, to: Self.maximumEntries)
+        let bytes = Self.share(waitingBytes, from: Self.throttleBytes, to: Self.maximumBytes)
+        let share = min(1, max(entries, bytes))
+        guard share >= 0 else { return }
+        let wait = Self.leastThrottleNanoseconds + UInt64(share * Double(Self.throttleNanoseconds))
+        guard monotonicNanoseconds() < begun + wait else { return }
+        monitor.wait(untilNanoseconds: begun + wait)
       }
-      monitor.wait(untilNanoseconds: monotonicNanoseconds() + 5_000_000)
     }
+  }
+
+  /// Where between two bounds `count` is: 0 at the lower one, 1 at the upper one.
+  private static func share(_ count: Int, from low: Int, to high: Int) -> Double {
+    Double(count - low) / Double(high - low)
   }
 
   /// Blocks until the database has `revision`, at most until `deadline`; false where it has not.

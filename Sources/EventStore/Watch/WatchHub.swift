@@ -7,6 +7,10 @@ import NIOCore
 /// begins before what memory holds, then by the apply thread. So no lock is held while a sink is
 /// called, and events come in order.
 ///
+/// A state that is published shares the tree's nodes, so the next change of each has to copy it. Where
+/// nobody has read for a while, the apply thread takes the state back before it changes it, and a
+/// reader who comes just then waits until the next one is published.
+///
 /// `@unchecked Sendable`: every access to the variables, those of the watches included, is under
 /// the monitor's lock.
 final class WatchHub: @unchecked Sendable {
@@ -42,9 +46,17 @@ final class WatchHub: @unchecked Sendable {
 
   private let monitor = Monitor()
   private var window: EventWindow
-  private var snapshot: KeyspaceSnapshot
+  /// `nil` while the apply thread changes it and nobody has read lately.
+  private var snapshot: KeyspaceSnapshot?
+  /// Of the state that was published last.
+  private var revision: Revision
   /// Whether somebody has read `snapshot`, and may come back for its next page.
   private var wasRead = false
+  /// How many states were published, one after the other, that nobody read.
+  private var unread = 0
+  /// After so many nobody is expected to read the next one either.
+  static let unreadStates = 16
+  private var waitingReaders = 0
   /// What was read lately, oldest first.
   private var recents: CircularBuffer<KeyspaceSnapshot> = []
   private static let maximumRecents = 512
@@ -66,15 +78,27 @@ final class WatchHub: @unchecked Sendable {
     replay: @escaping @Sendable (Replay) -> Void
   ) {
     self.snapshot = snapshot
+    revision = snapshot.revision
     self.window = window
     self.wake = wake
     self.replay = replay
   }
 
   var current: KeyspaceSnapshot {
-    monitor.withLock {
-      wasRead = true
-      return snapshot
+    monitor.withLock { read() }
+  }
+
+  /// Only within the lock; waits for a state that is about to be published.
+  private func read() -> KeyspaceSnapshot {
+    while true {
+      if let snapshot {
+        wasRead = true
+        unread = 0
+        return snapshot
+      }
+      waitingReaders += 1
+      monitor.wait()
+      waitingReaders -= 1
     }
   }
 
@@ -89,8 +113,12 @@ final class WatchHub: @unchecked Sendable {
   /// ago.
   func recent(_ revision: Revision) -> Recent {
     monitor.withLock {
-      if revision == snapshot.revision { return .found(snapshot) }
-      if revision > snapshot.revision { return .future(current: snapshot.revision) }
+      if revision == self.revision {
+        let present = read()
+        // It may have had to wait for the next one.
+        if present.revision == revision { return .found(present) }
+      }
+      if revision > self.revision { return .future(current: self.revision) }
       if revision < floor { return .forgotten(oldest: floor) }
       return recents.first { $0.revision == revision }.map(Recent.found) ?? .older
     }
@@ -134,7 +162,7 @@ final class WatchHub: @unchecked Sendable {
     }
     let start: Start = monitor.withLock {
       if let stopped { return .failed(stopped) }
-      if revision > snapshot.revision { return .failed(.future(current: snapshot.revision)) }
+      if revision > self.revision { return .failed(.future(current: self.revision)) }
       if revision < floor { return .failed(.compacted(oldest: max(floor, oldest))) }
       if goLive(watch, after: revision) { return .live }
       if revision < oldest { return .failed(.compacted(oldest: oldest)) }
@@ -199,6 +227,20 @@ final class WatchHub: @unchecked Sendable {
 
   // MARK: The apply thread
 
+  /// Takes the published state back, so that it can be changed in place, if nobody has read lately;
+  /// `publish` or `restore` must follow at once.
+  func withdraw() {
+    monitor.withLock { if unread >= Self.unreadStates { snapshot = nil } }
+  }
+
+  /// Nothing was changed after `withdraw`.
+  func restore(_ snapshot: KeyspaceSnapshot) {
+    monitor.withLock {
+      precondition(snapshot.revision == revision, "a changed state is published with its events")
+      if self.snapshot == nil { present(snapshot) }
+    }
+  }
+
   /// Publishes the state after a batch of transactions and hands its events over.
   func publish(_ snapshot: KeyspaceSnapshot, events: [Event]) {
     let deliveries = monitor.withLock {
@@ -211,12 +253,19 @@ final class WatchHub: @unchecked Sendable {
   }
 
   private func replace(_ new: KeyspaceSnapshot) {
-    if wasRead {
+    if wasRead, let snapshot {
       recents.append(snapshot)
       if recents.count > Self.maximumRecents { recents.removeFirst() }
     }
-    snapshot = new
+    unread = wasRead ? 0 : unread + 1
     wasRead = false
+    present(new)
+  }
+
+  private func present(_ new: KeyspaceSnapshot) {
+    snapshot = new
+    revision = new.revision
+    if waitingReaders > 0 { monitor.broadcast() }
   }
 
   /// Hands over what waits for watches that have just begun.
@@ -256,7 +305,7 @@ final class WatchHub: @unchecked Sendable {
     defer { backlogged.removeAll() }
     return backlogged.map { watch in
       defer { watch.backlog = [] }
-      return Delivery(watch: watch, events: watch.backlog, upTo: snapshot.revision)
+      return Delivery(watch: watch, events: watch.backlog, upTo: revision)
     }
   }
 
@@ -265,7 +314,7 @@ final class WatchHub: @unchecked Sendable {
     for (prefix, watches) in live {
       let matching = events.filter { $0.key.hasPrefix(prefix) }
       for watch in watches.values {
-        deliveries.append(Delivery(watch: watch, events: matching, upTo: snapshot.revision))
+        deliveries.append(Delivery(watch: watch, events: matching, upTo: revision))
       }
     }
     return deliveries
