@@ -74,6 +74,12 @@ struct RaftLog: Sendable {
   var membership: Membership { memberships[memberships.count - 1].membership }
   var membershipIndex: LogIndex { memberships[memberships.count - 1].index }
 
+  /// Whether a membership that may yet be the one that counts, committed or not, gives a vote to `id`.
+  func mayBeVoter(_ id: ReplicaID) -> Bool {
+    let inForce = memberships.lastIndex { $0.index <= committed } ?? 0
+    return memberships[inForce...].contains { $0.membership.isVoter(id) }
+  }
+
   private mutating func noticeMembership(_ entry: LogEntry) {
     guard entry.kind == .membership else { return }
     guard let membership = Membership(encoded: entry.payload) else {

@@ -5,7 +5,7 @@ extension RaftNode {
   public mutating func campaign() {
     guard role != .leader else { return }
     if isBoundByPromise, !isAlone { return }
-    guard isVoter else {
+    guard mayStand else {
       // Without a vote there is only to wait for whoever leads next.
       if leader != 0 { becomeFollower(term: term, leader: 0) }
       return resetElectionTimer()

@@ -175,7 +175,12 @@ extension RaftNode {
     let advanced = index > progress[position].match
     progress[position].accepted(index)
     switch progress[position].state {
-    case .probe: progress[position].becomeReplicate()
+    case .probe:
+      // An answer from before the probe says nothing about what is sent next. Taken for the probe's
+      // own, it would open the whole window to a follower that refuses all of it, again and again.
+      if advanced || progress[position].match == log.lastIndex {
+        progress[position].becomeReplicate()
+      }
     case .snapshot:
       if progress[position].match >= log.base { progress[position].becomeReplicate() }
     case .replicate: break

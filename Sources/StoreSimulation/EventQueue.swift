@@ -16,6 +16,8 @@ struct EventQueue<Event> {
   private var free: [Int] = []
   private var sequence = 0
 
+  var count: Int { heap.count }
+
   mutating func push(_ event: Event, at time: Int) {
     sequence += 1
     let slot: Int

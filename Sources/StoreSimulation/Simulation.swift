@@ -95,6 +95,9 @@ final class Simulation {
 
   func schedule(_ event: Event, in delay: Int) { queue.push(event, at: now + delay) }
 
+  /// What is on its way at one time stays far below, unless messages beget messages.
+  private static let maximumEvents = 20_000
+
   func run() -> SimulationOutcome {
     trace(
       "scenario: \(scenario.rawValue), faults: "
@@ -114,13 +117,35 @@ final class Simulation {
       now = time
       outcome.events += 1
       handle(event)
+      if queue.count > Self.maximumEvents {
+        oracle.fail("a storm: \(queue.count) messages and other events are on their way")
+      }
     }
     outcome.failure = oracle.failure
     outcome.acknowledgedWrites = oracle.acknowledgedCount
     outcome.elections = oracle.electionCount
     outcome.fingerprint = oracle.fingerprint.value
-    if let failure = outcome.failure { trace("FAILED: " + failure) }
+    if let failure = outcome.failure {
+      traceReplicas()
+      trace("FAILED: " + failure)
+    }
     return outcome
+  }
+
+  /// How the replicas stand in the end.
+  private func traceReplicas() {
+    for replica in replicas {
+      guard let core = replica.core else {
+        trace("replica \(replica.id) does not run")
+        continue
+      }
+      let status = core.raft.status
+      trace(
+        "replica \(replica.id) is \(status.role.rawValue) of term \(status.term), has entries up to "
+          + "\(status.lastIndex), \(status.commit) committed, \(core.applied) applied; "
+          + "\(core.raft.membership); \(replica.writes.count) writes wait"
+          + (replica.isWriting ? ", one is under way" : ""))
+    }
   }
 
   private func handle(_ event: Event) {

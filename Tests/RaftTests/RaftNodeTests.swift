@@ -45,6 +45,72 @@ import Testing
     #expect(node.status.commit == 3)
   }
 
+  /// An answer that was overtaken says nothing about what is sent next: taken for the probe's own, it
+  /// would open the window to a follower that refuses all of it, once for each such answer.
+  @Test func anOvertakenAcceptanceOpensNoWindow() {
+    var node = node { $0.maximumAppendBytes = 1 }
+    _ = elect(&node)
+    func appends(_ actions: RaftActions) -> [LogIndex] {
+      actions.messages.filter { $0.to == 2 }.compactMap { message in
+        guard case .append(let previous, _, _, _) = message.body else { return nil }
+        return previous
+      }
+    }
+    accept(&node, 1)
+    _ = node.takeActions()
+    _ = node.propose((0..<10).map { [$0] })
+    #expect(appends(node.takeActions()) == Array(1...10))
+    // The first of them was lost, so what comes after it is refused.
+    for index in 2...4 as ClosedRange<LogIndex> {
+      node.step(
+        Message(
+          from: 2, to: 1, term: node.status.term,
+          body: .appendResponse(rejected: true, index: index, hintIndex: 1, hintTerm: 1)))
+      #expect(appends(node.takeActions()) == (index == 2 ? [1] : []))
+    }
+    for _ in 0..<3 {
+      accept(&node, 1)
+      #expect(appends(node.takeActions()) == [])
+    }
+    accept(&node, 2)
+    #expect(appends(node.takeActions()) == Array(2...10))
+  }
+
+  /// The leader that goes may be the only one with the entry that says so, and so have a better log than
+  /// those who still need its vote (dissertation §4.2.2).
+  @Test(arguments: [2, 3] as [LogIndex])
+  func whoIsBeingRemovedStandsUntilThatIsCommitted(commit: LogIndex) {
+    var joint = Membership(voters: [2, 3])
+    joint.outgoing = [1, 2, 3]
+    let memberships: [Membership?] = [nil, joint, joint.leavingJoint]
+    let entries = memberships.enumerated().map { offset, membership in
+      LogEntry(
+        term: 1, index: UInt64(offset + 1), kind: membership == nil ? .empty : .membership,
+        payload: membership?.encoded ?? [])
+    }
+    var node = RaftNode(
+      configuration: RaftConfiguration(id: 1, peers: [1, 2, 3]),
+      hardState: HardState(term: 1, vote: 1, commit: commit), snapshotIndex: 0, snapshotTerm: 0,
+      entries: entries, applied: 0)
+    #expect(!node.isVoter)
+    node.campaign()
+    let asked = node.takeActions().messages.map(\.to)
+    guard commit == 2 else {
+      #expect(asked == [])
+      return
+    }
+    #expect(asked == [2, 3])
+    // Its own vote counts for nothing.
+    node.step(Message(from: 2, to: 1, term: 2, body: .preVoteResponse(granted: true)))
+    #expect(node.status.role == .preCandidate)
+    node.step(Message(from: 3, to: 1, term: 2, body: .preVoteResponse(granted: true)))
+    #expect(node.status.role == .candidate)
+    node.step(Message(from: 2, to: 1, term: 2, body: .voteResponse(granted: true)))
+    #expect(node.status.role == .candidate)
+    node.step(Message(from: 3, to: 1, term: 2, body: .voteResponse(granted: true)))
+    #expect(node.status.role == .leader)
+  }
+
   /// While voters change, one majority is not enough; with that rule switched off it would be.
   @Test(arguments: [false, true])
   func aChangeOfVotersNeedsBothMajorities(ruleIsOff: Bool) {

@@ -40,6 +40,14 @@ import Testing
     print("simulation: \(summary.seeds) seeds, \(summary.counts)")
   }
 
+  /// 2183: a storm of appends, each refused one begetting many. The others: the only replica with the
+  /// entry that removes it had the best log, and did not stand.
+  @Test(arguments: [2_183, 4_113, 22_383, 47_497, 99_987] as [UInt64])
+  func whatOnceFailedDoesNotFailAgain(seed: UInt64) {
+    let outcome = runSimulation(seed: seed)
+    #expect(outcome.succeeded, "\(outcome)")
+  }
+
   /// A failure can be replayed: the same seed tells the same story, traced or not.
   @Test(arguments: [3, 14, 159] as [UInt64])
   func aSeedAlwaysTellsTheSameStory(seed: UInt64) {
