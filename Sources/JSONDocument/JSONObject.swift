@@ -1,51 +1,70 @@
 /// The members of a JSON object, in the order in which they were written.
 ///
-/// Lookup scans, since objects of the Kubernetes API have few members; past
-/// `indexThreshold` members an index takes over. Equality ignores the order.
+/// One reference, which copies share until one of them is changed. Lookup scans, since objects of the
+/// Kubernetes API have few members; past `indexThreshold` members an index takes over. Equality
+/// ignores the order.
 public struct JSONObject: Sendable {
-  public private(set) var keys: [String]
-  public private(set) var values: [JSONValue]
-  private var index: [String: Int]?
+  // Members are changed only by an object that holds the sole reference; what is shared never changes
+  // again, so several threads may look at it.
+  /// `nil`: none.
+  private nonisolated(unsafe) var members: JSONMembers?
 
   static let indexThreshold = 24
+  /// What the first member makes room for.
+  private static let firstCapacity = 4
 
-  public init() {
-    keys = []
-    values = []
-  }
+  public init() {}
 
   /// Of several members with one key the last wins, in the place of the first.
   public init(_ members: some Sequence<(String, JSONValue)>) {
-    self.init()
+    reserveCapacity(members.underestimatedCount)
     for (key, value) in members { self[key] = value }
   }
 
-  public var count: Int { keys.count }
-  public var isEmpty: Bool { keys.isEmpty }
+  public var count: Int { members?.info.pointee.count ?? 0 }
+  public var isEmpty: Bool { count == 0 }
 
   public mutating func reserveCapacity(_ capacity: Int) {
-    keys.reserveCapacity(capacity)
-    values.reserveCapacity(capacity)
+    guard capacity > members?.info.pointee.capacity ?? 0 else { return }
+    _ = unique(capacity: capacity)
   }
 
-  private func position(of key: String) -> Int? {
-    if let index { return index[key] }
-    return keys.firstIndex(of: key)
+  /// The members, referenced by this object alone and with room for `capacity` of them.
+  private mutating func unique(capacity: Int) -> JSONMembers {
+    let isUnique = isKnownUniquelyReferenced(&members)
+    guard let current = members else {
+      let made = JSONMembers(capacity: capacity)
+      members = made
+      return made
+    }
+    let room = current.info.pointee.capacity
+    if isUnique, room >= capacity { return current }
+    let made = JSONMembers(capacity: room >= capacity ? capacity : Swift.max(capacity, 2 * room))
+    if isUnique { made.take(current) } else { made.copy(current) }
+    members = made
+    return made
   }
+
+  private mutating func unique() -> JSONMembers { unique(capacity: count) }
+
+  private func position(of key: String) -> Int? { members?.position(of: key) }
 
   public func contains(_ key: String) -> Bool { position(of: key) != nil }
 
   /// Setting `nil` removes the member.
   public subscript(key: String) -> JSONValue? {
-    get { position(of: key).map { values[$0] } }
+    get {
+      guard let members, let position = members.position(of: key) else { return nil }
+      return members.start[position].value
+    }
     set {
       if let position = position(of: key) {
+        let members = unique()
         if let newValue {
-          values[position] = newValue
+          members.start[position].value = newValue
         } else {
-          keys.remove(at: position)
-          values.remove(at: position)
-          if index != nil { rebuildIndex() }
+          _ = members.remove(at: position)
+          if members.info.pointee.index != nil { members.rebuildIndex(above: Self.indexThreshold) }
         }
       } else if let newValue {
         append(new: key, newValue)
@@ -60,7 +79,7 @@ public struct JSONObject: Sendable {
       return nil
     }
     var earlier = value
-    swap(&earlier, &values[position])
+    swap(&earlier, &unique().start[position].value)
     return earlier
   }
 
@@ -83,19 +102,15 @@ public struct JSONObject: Sendable {
   public mutating func editAll<Failure: Error>(
     _ body: (_ key: String, _ value: inout JSONValue) throws(Failure) -> Bool
   ) throws(Failure) {
-    var kept = 0
-    for position in keys.indices {
-      guard try body(keys[position], &values[position]) else { continue }
-      if kept != position {
-        keys[kept] = keys[position]
-        values.swapAt(kept, position)
+    guard !isEmpty else { return }
+    let members = unique()
+    let before = count
+    defer {
+      if count < before, members.info.pointee.index != nil {
+        members.rebuildIndex(above: Self.indexThreshold)
       }
-      kept += 1
     }
-    guard kept < keys.count else { return }
-    keys.removeLast(keys.count - kept)
-    values.removeLast(values.count - kept)
-    if index != nil { rebuildIndex() }
+    try members.filter(body)
   }
 
   /// Edits a member in place, without a copy of what is below it. One that is absent is made an
@@ -108,49 +123,104 @@ public struct JSONObject: Sendable {
       self[key] = value
       return
     }
-    var value = JSONValue.null
-    swap(&value, &values[position])
-    body(&value)
-    swap(&value, &values[position])
+    edit(at: position, body)
   }
 
   /// Edits the member at a position in place, without a copy of what is below it.
   public mutating func edit(at position: Int, _ body: (inout JSONValue) -> Void) {
-    var value = JSONValue.null
-    swap(&value, &values[position])
-    body(&value)
-    swap(&value, &values[position])
+    precondition(position >= 0 && position < count, "there is a member \(position)")
+    body(&unique().start[position].value)
   }
 
   /// Adds a member whose key is known not to be there yet.
   public mutating func append(new key: String, _ value: JSONValue) {
     assert(!contains(key), "\(key) is there already")
-    keys.append(key)
-    values.append(value)
-    if index != nil {
-      index?[key] = keys.count - 1
-    } else if keys.count > Self.indexThreshold {
-      rebuildIndex()
+    let place = count
+    let members = unique(capacity: place == 0 ? Self.firstCapacity : place + 1)
+    members.append(JSONMembers.Member(key: key, value: value))
+    if members.info.pointee.index != nil {
+      members.info.pointee.index?[key] = place
+    } else if place >= Self.indexThreshold {
+      members.rebuildIndex(above: Self.indexThreshold)
+    }
+  }
+}
+
+extension JSONObject {
+  /// The keys in the order of the members.
+  public struct Keys: RandomAccessCollection, Sendable {
+    let object: JSONObject
+
+    public var startIndex: Int { 0 }
+    public var endIndex: Int { object.count }
+    public subscript(position: Int) -> String { object.member(position).key }
+  }
+
+  /// The values in the order of the members.
+  public struct Values: RandomAccessCollection, Sendable {
+    let object: JSONObject
+
+    public var startIndex: Int { 0 }
+    public var endIndex: Int { object.count }
+    public subscript(position: Int) -> JSONValue { object.member(position).value }
+  }
+
+  public var keys: Keys { Keys(object: self) }
+  public var values: Values { Values(object: self) }
+
+  /// The places of the members in the order of their keys.
+  public var sortedPositions: [Int] {
+    guard let members else { return [] }
+    let (start, count) = (members.start, count)
+    var isOrdered = true
+    for position in 1..<Swift.max(1, count)
+    where !(start[position - 1].key < start[position].key) {
+      isOrdered = false
+      break
+    }
+    // Most clients write them in that order.
+    return isOrdered
+      ? Array(0..<count) : (0..<count).sorted { start[$0].key < start[$1].key }
+  }
+
+  /// Visits the members in their order without a copy of them.
+  func forEachMember(_ body: (_ key: String, _ value: JSONValue) -> Void) {
+    guard let members else { return }
+    let start = members.start
+    for position in 0..<members.info.pointee.count {
+      body(start[position].key, start[position].value)
     }
   }
 
-  private mutating func rebuildIndex() {
-    guard keys.count > Self.indexThreshold else {
-      index = nil
-      return
+  fileprivate func member(_ position: Int) -> JSONMembers.Member {
+    guard let members, position >= 0, position < members.info.pointee.count else {
+      preconditionFailure("there is no member \(position)")
     }
-    index = Dictionary(uniqueKeysWithValues: zip(keys, keys.indices))
+    return members.start[position]
   }
 }
 
 extension JSONObject: Sequence, ExpressibleByDictionaryLiteral, Hashable {
-  public func makeIterator() -> Zip2Sequence<[String], [JSONValue]>.Iterator {
-    zip(keys, values).makeIterator()
+  public struct Iterator: IteratorProtocol {
+    fileprivate let object: JSONObject
+    fileprivate var position = 0
+
+    public mutating func next() -> (key: String, value: JSONValue)? {
+      guard position < object.count else { return nil }
+      defer { position += 1 }
+      let member = object.member(position)
+      return (member.key, member.value)
+    }
   }
+
+  public func makeIterator() -> Iterator { Iterator(object: self) }
+
+  public var underestimatedCount: Int { count }
 
   public init(dictionaryLiteral elements: (String, JSONValue)...) { self.init(elements) }
 
   public static func == (left: JSONObject, right: JSONObject) -> Bool {
+    if left.members === right.members { return true }
     guard left.count == right.count else { return false }
     for (key, value) in left where right[key] != value { return false }
     return true

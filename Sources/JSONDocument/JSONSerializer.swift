@@ -25,11 +25,13 @@ extension JSONValue {
       output.append(UInt8(ascii: "]"))
     case .object(let object):
       output.append(UInt8(ascii: "{"))
-      for position in 0..<object.count {
-        if position > 0 { output.append(UInt8(ascii: ",")) }
-        Self.serialize(object.keys[position], into: &output)
+      var isFirst = true
+      object.forEachMember { key, value in
+        if !isFirst { output.append(UInt8(ascii: ",")) }
+        isFirst = false
+        Self.serialize(key, into: &output)
         output.append(UInt8(ascii: ":"))
-        object.values[position].serialize(into: &output)
+        value.serialize(into: &output)
       }
       output.append(UInt8(ascii: "}"))
     }

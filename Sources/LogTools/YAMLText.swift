@@ -15,7 +15,7 @@ public enum YAMLText {
     let margin = String(repeating: " ", count: indent)
     switch value {
     case .object(let object) where !object.isEmpty:
-      let keys = sortKeys ? object.keys.sorted() : object.keys
+      let keys = sortKeys ? object.keys.sorted() : Array(object.keys)
       for key in keys {
         guard let member = object[key] else { continue }
         output += "\(margin)\(scalar(key, blockIndent: nil)):"

@@ -6,6 +6,8 @@ extension Registry {
   private static let priorityClasses = Key(
     resource: "priorityclasses", group: "scheduling.k8s.io", namespace: nil, name: "")
 
+  private static let globalDefaultPath = [Array("globalDefault".utf8)]
+
   /// Gives a pod the number that its priority class stands for.
   func admitPriority(_ object: inout JSONValue, _ info: ResourceInfo) throws(APIStatus) {
     let reader = store.current()
@@ -53,6 +55,8 @@ extension Registry {
   private func globalDefault(_ reader: any KeyspaceReader) throws(APIStatus) -> JSONValue? {
     var found: JSONValue?
     for entry in reader.entries(prefix: Self.priorityClasses) {
+      // Hardly any class says so, and every pod asks.
+      guard JSONScan.range(of: Self.globalDefaultPath, in: entry.value) != nil else { continue }
       let priority = try ObjectCodec.parse(entry.value, key: entry.key)
       guard priority["globalDefault"]?.boolValue == true else { continue }
       if let known = found?["value"]?.intValue, known <= priority["value"]?.intValue ?? 0 {

@@ -23,11 +23,10 @@ struct RequestInfo: Sendable, Hashable {
   init() {}
 
   init(_ request: APIRequest) {
-    var segments = request.rawPath.split(separator: "/", omittingEmptySubsequences: true)
-      .map { percentDecoded($0.utf8) }
-    path =
-      request.rawPath.utf8.contains(UInt8(ascii: "%"))
-      ? percentDecoded(request.rawPath.utf8) : request.rawPath
+    let hasEscapes = request.rawPath.utf8.contains(UInt8(ascii: "%"))
+    var segments = request.rawPath.utf8.split(separator: UInt8(ascii: "/"))
+      .map { hasEscapes ? percentDecoded($0) : String(Substring($0)) }
+    path = hasEscapes ? percentDecoded(request.rawPath.utf8) : request.rawPath
     verb = "\(request.method)".lowercased()
     if request.rawPath.contains("//") { return }
     switch segments.first {

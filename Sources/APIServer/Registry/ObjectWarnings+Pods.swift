@@ -93,7 +93,7 @@ extension ObjectWarnings {
   /// Where the pod may run.
   private static func placement(_ spec: JSONValue?, _ field: String) -> [String] {
     var warnings: [String] = []
-    for key in spec?["nodeSelector"]?.objectValue?.keys ?? [] {
+    for key in (spec?["nodeSelector"]?.objectValue ?? [:]).keys {
       if let message = NodeLabels.deprecation(of: key) {
         warnings.append("\(field).nodeSelector[\(key)]: \(message)")
       }

@@ -46,7 +46,7 @@ enum ObjectWarnings {
   }
 
   private static func runtimeClass(_ object: JSONValue) -> [String] {
-    (object.at("scheduling", "nodeSelector")?.objectValue?.keys ?? []).compactMap { key in
+    (object.at("scheduling", "nodeSelector")?.objectValue ?? [:]).keys.compactMap { key in
       NodeLabels.deprecation(of: key).map { "scheduling.nodeSelector: \($0)" }
     }
   }

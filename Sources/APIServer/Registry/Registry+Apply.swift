@@ -204,6 +204,8 @@ extension RequestContext {
   /// Who owns what this call writes: what the caller says, or the first word of its user agent.
   var managerName: String {
     if !fieldManager.isEmpty { return fieldManager }
+    let word = agent.utf8.prefix { $0 != UInt8(ascii: "/") }.prefix(128)
+    if word.allSatisfy({ (0x20...0x7E).contains($0) }) { return String(Substring(word)) }
     let name = agent.prefix { $0 != "/" }
     return String(String.UnicodeScalarView(name.unicodeScalars.filter(\.isPrintable).prefix(128)))
   }

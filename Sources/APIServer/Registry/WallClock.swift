@@ -31,17 +31,24 @@ enum WallClock {
 enum Identifier {
   /// A version 4 UUID in lower case.
   static func uuid() -> String {
-    var bytes = (0..<16).map { _ in UInt8.random(in: 0...255) }
-    bytes[6] = bytes[6] & 0x0F | 0x40
-    bytes[8] = bytes[8] & 0x3F | 0x80
-    let digits = Array("0123456789abcdef".utf8)
-    var text: [UInt8] = []
-    for (position, byte) in bytes.enumerated() {
-      if [4, 6, 8, 10].contains(position) { text.append(UInt8(ascii: "-")) }
-      text.append(digits[Int(byte >> 4)])
-      text.append(digits[Int(byte & 15)])
+    // Each random number is a system call, however small it is.
+    let high = UInt64.random(in: 0 ... .max) & ~0xF000 | 0x4000
+    let low = UInt64.random(in: 0 ... .max) & ~(3 << 62) | 1 << 63
+    return String(unsafeUninitializedCapacity: 36) { text in
+      var place = 0
+      for (word, digits) in [(high, 0..<16), (low, 16..<32)] {
+        for digit in digits {
+          if digit == 8 || digit == 12 || digit == 16 || digit == 20 {
+            text[place] = UInt8(ascii: "-")
+            place += 1
+          }
+          let value = UInt8(truncatingIfNeeded: word >> UInt64(60 - digit % 16 * 4)) & 15
+          text[place] = value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") - 10 + value
+          place += 1
+        }
+      }
+      return place
     }
-    return String(decoding: text, as: UTF8.self)
   }
 
   /// The five characters that end a generated name; neither vowels nor what looks alike, so that

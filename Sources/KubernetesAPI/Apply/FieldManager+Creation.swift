@@ -39,7 +39,7 @@ private struct CreatedFields {
   ) -> JSONObject {
     let fills = schema.fills[id] ?? [:]
     var result = JSONObject()
-    for position in order(object) {
+    for position in object.sortedPositions {
       let (name, value) = (object.keys[position], object.values[position])
       let element = PathElement.field(name)
       let left = ignored[element]
@@ -97,7 +97,7 @@ private struct CreatedFields {
     switch (schema.kind(id), value) {
     case (.object, .object(let object)), (.deduced, .object(let object)):
       result.reserveCapacity(object.count + 1)
-      for position in order(object) {
+      for position in object.sortedPositions {
         let name = object.keys[position]
         add(.field(name), object.values[position], schema.member(name, of: id))
       }
@@ -124,12 +124,5 @@ private struct CreatedFields {
     node.append(new: itself, .object([:]))
     for (name, value) in children { node.append(new: name, value) }
     return .object(node)
-  }
-
-  /// The places of the members by name; most clients write them in that order.
-  private func order(_ object: JSONObject) -> [Int] {
-    let keys = object.keys
-    let isOrdered = zip(keys, keys.dropFirst()).allSatisfy { $0 < $1 }
-    return isOrdered ? Array(keys.indices) : keys.indices.sorted { keys[$0] < keys[$1] }
   }
 }

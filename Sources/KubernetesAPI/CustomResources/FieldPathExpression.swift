@@ -68,7 +68,7 @@ public struct FieldPathExpression: Sendable, Hashable {
       return first < last ? stride(from: first, to: last, by: step).map { elements[$0] } : []
     case .all:
       if let elements = value.arrayValue { return elements }
-      return value.objectValue.map { $0.values } ?? []
+      return value.objectValue.map { Array($0.values) } ?? []
     case .descend:
       var found = [value]
       switch value {

@@ -101,7 +101,7 @@ struct SchemaChecker {
       return true
     }
     if members["items"]?.arrayValue != nil { return true }
-    var children = members["properties"]?.objectValue?.values ?? []
+    var children = Array((members["properties"]?.objectValue ?? [:]).values)
     for name in ["items", "additionalProperties", "not"] {
       if let child = members[name] { children.append(child) }
     }

@@ -94,7 +94,7 @@ struct StructuralChecker {
         errors.append(.invalid("\(field).type", metadata["type"] ?? "", "must be object"))
       }
       if level == .root {
-        let names = metadata["properties"]?.objectValue?.keys ?? []
+        let names = (metadata["properties"]?.objectValue ?? [:]).keys
         let isPlain = names.allSatisfy { $0 == "name" || $0 == "generateName" }
         let others = (metadata.objectValue ?? [:]).contains { name, value in
           !["type", "default", "properties"].contains(name) && SchemaChecker.isSet(value)

@@ -353,7 +353,7 @@ extension Validation.Checker {
       add(.notSupported("spec.capacity", spec?["capacity"], ["storage"]))
     }
     for (name, amount) in capacity { positive(amount, "spec.capacity[\(name)]") }
-    let sources = (spec?.objectValue?.keys ?? []).filter { !Self.plainVolumeFields.contains($0) }
+    let sources = (spec?.objectValue ?? [:]).keys.filter { !Self.plainVolumeFields.contains($0) }
     if sources.isEmpty { add(.required("spec", "must specify a volume type")) }
     for extra in sources.dropFirst() {
       add(.forbidden("spec.\(extra)", "may not specify more than 1 volume type"))

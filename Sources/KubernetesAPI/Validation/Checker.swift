@@ -26,7 +26,8 @@ extension Validation {
 
     /// A value of the object at a dotted path without list positions.
     func value(_ path: String) -> JSONValue? {
-      object.at(path: path.split(separator: ".").map(String.init))
+      object.at(
+        path: path.utf8.split(separator: UInt8(ascii: ".")).lazy.map { String(Substring($0)) })
     }
 
     @discardableResult

@@ -98,7 +98,9 @@ public enum NameRules {
   /// `[prefix/]name`, as of label and annotation keys, finalizers and resources.
   public static func qualifiedName(_ text: String, what: String = "a qualified name") -> [String] {
     var problems: [String] = []
-    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+    // By bytes: every label of every write comes here.
+    let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+      .map { Substring($0) }
     guard parts.count <= 2, let name = parts.last else {
       return [
         "\(what) \(qualifiedPartRule) with an optional DNS subdomain prefix and '/' (e.g. "
