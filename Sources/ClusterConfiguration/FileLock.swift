@@ -31,6 +31,8 @@ public final class FileLock: Sendable {
   }
 
   deinit {
+    // Not by closing alone: a process that is just being started has a copy until it runs.
+    flock(descriptor, LOCK_UN)
     close(descriptor)
   }
 }

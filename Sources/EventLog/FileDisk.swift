@@ -62,7 +62,11 @@ public final class FileDisk: Disk {
       if file.allocated > file.size { _ = ftruncate(file.descriptor, off_t(file.size)) }
       close(file.descriptor)
     }
-    if lock >= 0 { close(lock) }
+    if lock >= 0 {
+      // Not by closing alone: a process that is just being started has a copy until it runs.
+      flock(lock, LOCK_UN)
+      close(lock)
+    }
   }
 
   public func list() throws(DiskError) -> [String] {

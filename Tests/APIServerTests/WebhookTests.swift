@@ -94,6 +94,49 @@ import Testing
     }
   }
 
+  @Test func ofADeletionMutatingWebhooksHearBeforePoliciesJudge() async throws {
+    try await TestServer.run { server in
+      try await TestWebhook.run(on: server, { _ in ["allowed": true] }) { webhook in
+        try await Self.register("MutatingWebhookConfiguration", webhook, server)
+        let admin = server.admin
+        let objects: [(String, JSONValue)] = [
+          (ObjectTests.path, ObjectTests.configMap("a")),
+          (
+            Self.group + "validatingadmissionpolicies",
+            [
+              "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+              "metadata": ["name": "p"],
+              "spec": [
+                "matchConstraints": [
+                  "resourceRules": [
+                    [
+                      "apiGroups": [""], "apiVersions": ["v1"], "operations": ["DELETE"],
+                      "resources": ["configmaps"],
+                    ]
+                  ]
+                ], "validations": [["expression": "false", "message": "stays"]],
+              ],
+            ]
+          ),
+          (
+            Self.group + "validatingadmissionpolicybindings",
+            [
+              "apiVersion": "admissionregistration.k8s.io/v1",
+              "kind": "ValidatingAdmissionPolicyBinding", "metadata": ["name": "b"],
+              "spec": ["policyName": "p", "validationActions": ["Deny"]],
+            ]
+          ),
+        ]
+        for (path, object) in objects {
+          #expect(try await admin.send(.POST, path, object).status == 201)
+        }
+        #expect(try await admin.send(.DELETE, ObjectTests.path + "/a").status == 422)
+        #expect(
+          webhook.requests.map { $0["operation"]?.stringValue } == ["CREATE", "DELETE"])
+      }
+    }
+  }
+
   @Test func aMutatingWebhookChangesWhatIsStored() async throws {
     try await TestServer.run { server in
       try await TestWebhook.run(

@@ -88,11 +88,12 @@ struct HealthCheckTests {
     keys = try StandalonePKI.ensure(directory: folder.home.path + "/keys", hosts: [])
   }
 
-  /// Runs `body` with a proxy that checks `backends`.
+  /// Runs `body` with a proxy that checks `backends`, and gives them long to answer: where many tests
+  /// share two cores, half a second may pass before one that is ready does.
   func withProxy(
     _ backends: [HostPort], _ body: (EndpointProxy, Int) async throws -> Void
   ) async throws {
-    let proxy = EndpointProxy(backends: backends)
+    let proxy = EndpointProxy(backends: backends, checkTimeoutMilliseconds: 2_000)
     let listener = try await proxy.listen(on: HostPort(host: "127.0.0.1", port: 0))
     let checks = Task { try await proxy.checkServers() }
     defer { checks.cancel() }
@@ -190,7 +191,7 @@ struct HealthCheckTests {
     let server = try await PretendedAPIServer(.answers(200), keys: keys)
     let check = HealthCheck(
       address: server.address, eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
-      tls: try HealthCheck.makeTLS())
+      tls: try HealthCheck.makeTLS(), timeoutMilliseconds: 30_000)
     for _ in 0..<3 { #expect(await check.check() == .ready) }
     server.become(.answers(503))
     #expect(await check.check() == .notReady)

@@ -149,8 +149,8 @@ extension Registry {
       throw .forbidden(info.gvr, name: old.name, "this namespace may not be deleted")
     }
     try checkNodeRestriction(.delete, .null, old: old, info, subresource: "", context)
-    try checkPolicies(.delete, nil, old: old, info, context)
     try await mutateByWebhooks(.delete, old: old, info, context)
+    try checkPolicies(.delete, nil, old: old, info, context)
     try await checkWebhooks(.delete, nil, old: old, info, context)
   }
 

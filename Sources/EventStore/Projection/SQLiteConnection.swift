@@ -146,7 +146,8 @@ final class SQLiteStatement {
   /// Runs a statement that gives no rows, with two blobs that are read where they are instead of being
   /// copied first; they stay bound in name only, and must be bound again before the next run.
   func run(
-    lending first: [UInt8], at firstIndex: Int32, _ second: [UInt8] = [], at secondIndex: Int32? = nil
+    lending first: [UInt8], at firstIndex: Int32,
+    _ second: [UInt8] = [], at secondIndex: Int32? = nil
   ) throws(ProjectionError) {
     let code = first.withUnsafeBytes { firstBytes in
       second.withUnsafeBytes { secondBytes in

@@ -11,8 +11,15 @@ final class DirectoryLock: @unchecked Sendable {
     let path = folder + "/lock"
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw ReplicaStartError("can't open \(path): \(errnoText())") }
-    // flock belongs to the open file, so a second replica in this process is refused too.
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+    // flock belongs to the open file, so a second replica in this process is refused too. Whoever only
+    // looks whether the folder is in use holds it for an instant.
+    var attempts = 20
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      attempts -= 1
+      if attempts > 0 {
+        usleep(10_000)
+        continue
+      }
       close(descriptor)
       descriptor = -1
       throw ReplicaStartError(
@@ -24,7 +31,10 @@ final class DirectoryLock: @unchecked Sendable {
 
   func release() {
     monitor.withLock {
-      if descriptor >= 0 { close(descriptor) }
+      guard descriptor >= 0 else { return }
+      // Not by closing alone: a process that is just being started has a copy until it runs.
+      flock(descriptor, LOCK_UN)
+      close(descriptor)
       descriptor = -1
     }
   }

@@ -24,10 +24,21 @@ public final class EndpointProxy: Sendable {
   private let relayed: NIOLockedValueBox<[[ObjectIdentifier: any Channel]]>
   private let connectionCount = NIOLockedValueBox(0)
   private let start = NIODeadline.now()
+  private let checkTimeoutMilliseconds: Int64
 
-  public init(
+  public convenience init(
     backends: [HostPort], group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
   ) {
+    self.init(
+      backends: backends, group: group,
+      checkTimeoutMilliseconds: HealthCheck.timeoutMilliseconds)
+  }
+
+  init(
+    backends: [HostPort], group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
+    checkTimeoutMilliseconds: Int64
+  ) {
+    self.checkTimeoutMilliseconds = checkTimeoutMilliseconds
     precondition(!backends.isEmpty)
     self.group = group
     table = NIOLockedValueBox(BackendTable(backends))
@@ -76,7 +87,9 @@ public final class EndpointProxy: Sendable {
     }
     await withTaskGroup(of: Void.self) { tasks in
       for (index, address) in addresses.enumerated() {
-        let check = HealthCheck(address: address, eventLoop: group.next(), tls: tls)
+        let check = HealthCheck(
+          address: address, eventLoop: group.next(), tls: tls,
+          timeoutMilliseconds: checkTimeoutMilliseconds)
         tasks.addTask {
           await check.run { self.note(index, address, $0, changed: changed) }
         }

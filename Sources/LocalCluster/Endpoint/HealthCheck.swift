@@ -7,7 +7,7 @@ import NIOSSL
 /// Asks one API server over and over whether it is ready: `GET /readyz` over TLS, on a connection
 /// that is kept while it works. At most one question is under way.
 final class HealthCheck: Sendable {
-  /// For connection, handshake and answer together.
+  /// For connection, handshake and answer together, unless told otherwise.
   static let timeoutMilliseconds: Int64 = 500
   /// From one check's end to the next one's beginning, with jitter, so that a server that falls
   /// silent is known within a second.
@@ -18,6 +18,7 @@ final class HealthCheck: Sendable {
   private let address: HostPort
   private let eventLoop: any EventLoop
   private let tls: NIOSSLContext
+  private let timeoutMilliseconds: Int64
   /// Touched on `eventLoop` only.
   private let channel: NIOLoopBoundBox<(any Channel)?>
 
@@ -30,7 +31,11 @@ final class HealthCheck: Sendable {
     return try NIOSSLContext(configuration: tls)
   }
 
-  init(address: HostPort, eventLoop: any EventLoop, tls: NIOSSLContext) {
+  init(
+    address: HostPort, eventLoop: any EventLoop, tls: NIOSSLContext,
+    timeoutMilliseconds: Int64 = HealthCheck.timeoutMilliseconds
+  ) {
+    self.timeoutMilliseconds = timeoutMilliseconds
     self.address = address
     self.eventLoop = eventLoop
     self.tls = tls
@@ -60,7 +65,7 @@ final class HealthCheck: Sendable {
 
   private func begin(_ answer: ProbeAnswer) {
     let bound = NIOLoopBound(answer, eventLoop: eventLoop)
-    let deadline = eventLoop.scheduleTask(in: .milliseconds(Self.timeoutMilliseconds)) {
+    let deadline = eventLoop.scheduleTask(in: .milliseconds(timeoutMilliseconds)) {
       if bound.value.give(.silent) { self.drop() }
     }
     answer.whenGiven { deadline.cancel() }
@@ -69,7 +74,7 @@ final class HealthCheck: Sendable {
       return
     }
     ClientBootstrap(group: eventLoop)
-      .connectTimeout(.milliseconds(Self.timeoutMilliseconds))
+      .connectTimeout(.milliseconds(timeoutMilliseconds))
       .channelOption(.tcpOption(.tcp_nodelay), value: 1)
       .channelInitializer { [tls] channel in
         channel.eventLoop.makeCompletedFuture {
