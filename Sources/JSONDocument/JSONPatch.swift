@@ -24,7 +24,8 @@ public enum JSONPatch {
   static func parse(_ patch: JSONValue) throws(PatchError) -> [Operation] {
     guard case .array(let items) = patch else {
       throw .malformed(
-        "json: cannot unmarshal \(typeName(patch)) into Go value of type []handlers.jsonPatchOp")
+        "error decoding patch: json: cannot unmarshal \(typeName(patch)) into Go value of type "
+          + "[]handlers.jsonPatchOp")
     }
     guard items.count <= maximumOperations else {
       throw .tooLarge(
@@ -36,7 +37,8 @@ public enum JSONPatch {
     for item in items {
       guard case .object(let members) = item else {
         throw .malformed(
-          "json: cannot unmarshal \(typeName(item)) into Go value of type handlers.jsonPatchOp")
+          "error decoding patch: json: cannot unmarshal \(typeName(item)) into Go value of type "
+            + "handlers.jsonPatchOp")
       }
       guard let path = members["path"]?.stringValue.flatMap(JSONPointer.init(parsing:)) else {
         throw .notApplicable("an operation of the patch lacks a valid path")
@@ -57,7 +59,7 @@ public enum JSONPatch {
   }
 
   /// The type as Go's encoding/json calls it.
-  static func typeName(_ value: JSONValue) -> String {
+  public static func typeName(_ value: JSONValue) -> String {
     switch value {
     case .null: "null"
     case .bool: "bool"

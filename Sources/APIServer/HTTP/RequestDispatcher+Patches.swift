@@ -13,27 +13,38 @@ extension RequestDispatcher {
       call.context.patchProblems = TextProblems(
         jsonPatch: call.context.patchProblems, unknown: Self.unknownOperationFields(patch))
       return .json(patch)
-    case "application/merge-patch+json": return .merge(try patchDocument(&call))
-    case "application/strategic-merge-patch+json": return .strategicMerge(try patchDocument(&call))
+    case "application/merge-patch+json":
+      let patch = try patchDocument(&call)
+      guard patch.objectValue != nil else { throw Self.noMergePatch(patch) }
+      return .merge(patch)
+    case "application/strategic-merge-patch+json":
+      return .strategicMerge(try patchDocument(&call, prefix: ""))
     case "application/apply-patch+yaml":
       return .apply(try configuration(&call), force: request.query.isTrue("force"))
     default:
+      // As upstream, where no handler of patches takes such a body.
       throw APIStatus(
-        code: 415, reason: "UnsupportedMediaType",
-        message: "the body of the request was in an unknown format - accepted media types "
-          + "include: application/json-patch+json, application/merge-patch+json, "
-          + "application/strategic-merge-patch+json")
+        code: 415, reason: "UnsupportedMediaType", message: "415: Unsupported Media Type")
     }
   }
 
-  private func patchDocument(_ call: inout ResourceCall) throws(APIStatus) -> JSONValue {
+  private static func noMergePatch(_ patch: JSONValue) -> APIStatus {
+    guard !patch.isNull else { return .badRequest("Invalid JSON Patch") }
+    return .badRequest(
+      "error decoding patch: json: cannot unmarshal \(JSONPatch.typeName(patch)) into Go value of "
+        + "type map[string]interface {}")
+  }
+
+  private func patchDocument(
+    _ call: inout ResourceCall, prefix: String = "error decoding patch: "
+  ) throws(APIStatus) -> JSONValue {
     do throws(JSONError) {
       let parsed = try JSONValue.parse(
         call.request.body.readableBytesView, findDuplicates: true)
       call.context.patchProblems = TextProblems(duplicates: parsed.duplicates)
       return parsed.value
     } catch {
-      throw .badRequest("error decoding patch: \(error.message)")
+      throw .badRequest(prefix + error.message)
     }
   }
 

@@ -8,6 +8,13 @@ extension APIStatus {
       kind: "", group: "", name: "",
       errors: [.invalid("patch", .string(object.text), detail)])
   }
+
+  /// With the members in the order in which Go writes a map, as which upstream patches an object.
+  static func invalidPatch(leavingMap object: JSONValue, _ detail: String) -> APIStatus {
+    guard let members = object.objectValue else { return invalidPatch(leaving: object, detail) }
+    let sorted = JSONObject(members.map { ($0.key, $0.value) }.sorted { $0.0 < $1.0 })
+    return invalidPatch(leaving: .object(sorted), detail)
+  }
 }
 
 /// A change to an object in one of the forms that the API takes.
@@ -52,7 +59,8 @@ public enum ObjectPatch: Sendable {
     } catch {
       guard error.code == 400 else { throw error }
       // What a patch leaves is no longer what somebody sent: the patch is invalid, not the body.
-      throw .invalidPatch(leaving: patched, error.message)
+      if case .strategicMerge = self { throw .invalidPatch(leaving: patched, error.message) }
+      throw .invalidPatch(leavingMap: patched, error.message)
     }
     return object
   }
