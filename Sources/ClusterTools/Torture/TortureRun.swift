@@ -201,33 +201,81 @@ public struct TortureRun: Sendable {
         } catch let status as APIStatus where status.reason == "AlreadyExists" {}
       }
     }
-    var lists: [(values: [String: (value: Int, revision: UInt64)], revision: UInt64)] = []
-    for id in TortureServers.ids {
-      guard let client = clients[id] else { continue }
-      try await Self.retrying(servers) {
-        let list = try await client.list(
-          .configMaps, namespace: TortureClient.namespace, options: ListOptions())
-        var values: [String: (value: Int, revision: UInt64)] = [:]
-        for item in list.items {
-          let name = item.at("metadata", "name")?.stringValue ?? ""
-          if TortureClient.isKey(name) { values[name] = TortureClient.content(of: item) }
-        }
-        lists.append((values, values.values.map(\.revision).max() ?? 0))
-      }
-    }
-    guard let final = lists.first else { throw Failure(description: "nothing can be listed") }
-    for list in lists.dropFirst() {
-      let differs = Set(final.values.keys).union(list.values.keys).contains {
-        final.values[$0]?.revision != list.values[$0]?.revision
-      }
-      if differs { throw Failure(description: "the servers list different things at the end") }
-    }
+    let final = try await Self.settledList(clients, servers)
     // What a watch has not been given by then, it has missed.
     let deadline = ContinuousClock.now + Self.patience
     while !watchers.allSatisfy({ $0.hasSeen(values: [-1, -2]) }), ContinuousClock.now < deadline {
       try await Task.sleep(for: .milliseconds(20))
     }
-    return final
+    return (final, final.values.map(\.revision).max() ?? 0)
+  }
+
+  private struct List {
+    var server: Int
+    var revision: UInt64
+    var values: [String: (value: Int, revision: UInt64)] = [:]
+
+    func differences(from other: List) -> [String] {
+      Set(values.keys).union(other.values.keys).sorted().compactMap { key in
+        let (own, others) = (values[key]?.revision, other.values[key]?.revision)
+        guard own != others else { return nil }
+        return "\(key) of revision \(own ?? 0) at server \(server), and \(others ?? 0) at server "
+          + "\(other.server)"
+      }
+    }
+  }
+
+  /// What all servers list alike.
+  ///
+  /// Requests that nobody waits for any more may still be under way at a server, so that lists of two
+  /// moments differ. A later one must never be of an earlier state, whichever server answers.
+  private static func settledList(
+    _ clients: [Int: HTTPSClient], _ servers: TortureServers
+  ) async throws -> [String: (value: Int, revision: UInt64)] {
+    let deadline = ContinuousClock.now + Self.patience
+    var before: List?
+    while true {
+      var lists: [List] = []
+      for id in TortureServers.ids {
+        guard let client = clients[id] else { continue }
+        let list = try await Self.list(client, id, servers)
+        if let before, list.revision < before.revision {
+          throw Failure(
+            description: "server \(id) lists revision \(list.revision) after server "
+              + "\(before.server) has listed revision \(before.revision)")
+        }
+        before = list
+        lists.append(list)
+      }
+      guard let first = lists.first else { throw Failure(description: "nothing can be listed") }
+      let differences = lists.dropFirst().flatMap { $0.differences(from: first) }
+      if differences.isEmpty { return first.values }
+      guard ContinuousClock.now < deadline else {
+        throw Failure(
+          description: "the servers list different things at the end: "
+            + differences.prefix(10).joined(separator: "; "))
+      }
+      try await Task.sleep(for: .milliseconds(100))
+    }
+  }
+
+  private static func list(
+    _ client: HTTPSClient, _ id: Int, _ servers: TortureServers
+  ) async throws -> List {
+    var result = List(server: id, revision: 0)
+    try await Self.retrying(servers) {
+      let list = try await client.list(
+        .configMaps, namespace: TortureClient.namespace, options: ListOptions())
+      guard let revision = UInt64(list.resourceVersion) else {
+        throw Failure(description: "server \(id) lists revision \(list.resourceVersion)")
+      }
+      result = List(server: id, revision: revision)
+      for item in list.items {
+        let name = item.at("metadata", "name")?.stringValue ?? ""
+        if TortureClient.isKey(name) { result.values[name] = TortureClient.content(of: item) }
+      }
+    }
+    return result
   }
 
   static func judge(
