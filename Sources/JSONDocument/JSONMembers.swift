@@ -38,22 +38,22 @@ final class JSONMembers {
 
   /// Takes what another has and nobody else sees, and leaves it empty.
   func take(_ other: JSONMembers) {
-    let count = other.info.pointee.count
-    precondition(
-      info.pointee.count == 0 && count <= info.pointee.capacity, "there is room for all members")
-    start.moveInitialize(from: other.start, count: count)
-    info.pointee.count = count
-    info.pointee.index = other.info.pointee.index
+    start.moveInitialize(from: other.start, count: makeRoom(as: other))
     other.info.pointee.count = 0
   }
 
   func copy(_ other: JSONMembers) {
+    start.initialize(from: other.start, count: makeRoom(as: other))
+  }
+
+  /// Counts the members of another as its own, though they are still to be put here.
+  private func makeRoom(as other: JSONMembers) -> Int {
     let count = other.info.pointee.count
     precondition(
       info.pointee.count == 0 && count <= info.pointee.capacity, "there is room for all members")
-    start.initialize(from: other.start, count: count)
     info.pointee.count = count
     info.pointee.index = other.info.pointee.index
+    return count
   }
 
   func append(_ member: Member) {
@@ -62,7 +62,16 @@ final class JSONMembers {
     info.pointee.count += 1
   }
 
-  /// The members from `position` on move up, the last first.
+  /// The members from `position` on move down.
+  func insert(_ member: Member, at position: Int) {
+    let count = info.pointee.count
+    precondition(position <= count && count < info.pointee.capacity, "there is room for it")
+    (start + position + 1).moveInitialize(from: start + position, count: count - position)
+    (start + position).initialize(to: member)
+    info.pointee.count += 1
+  }
+
+  /// The members from `position` on move up.
   func remove(at position: Int) -> JSONValue {
     precondition(position < info.pointee.count, "there is a member \(position)")
     let removed = (start + position).move()

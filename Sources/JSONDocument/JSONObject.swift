@@ -49,6 +49,16 @@ public struct JSONObject: Sendable {
 
   private func position(of key: String) -> Int? { members?.position(of: key) }
 
+  /// The same as long as this object is held and not changed; `nil` for one without members that never
+  /// had any.
+  public var identity: ObjectIdentifier? { members.map(ObjectIdentifier.init) }
+
+  /// Whether both are one and the same reference, so that they are equal at no cost; `false` says
+  /// nothing.
+  public func isIdentical(to other: JSONObject) -> Bool {
+    members === other.members || isEmpty && other.isEmpty
+  }
+
   public func contains(_ key: String) -> Bool { position(of: key) != nil }
 
   /// Setting `nil` removes the member.
@@ -130,6 +140,14 @@ public struct JSONObject: Sendable {
   public mutating func edit(at position: Int, _ body: (inout JSONValue) -> Void) {
     precondition(position >= 0 && position < count, "there is a member \(position)")
     body(&unique().start[position].value)
+  }
+
+  /// Adds a member whose key is known not to be there yet, before the one at a position.
+  public mutating func insert(new key: String, _ value: JSONValue, at position: Int) {
+    assert(!contains(key), "\(key) is there already")
+    let members = unique(capacity: count == 0 ? Self.firstCapacity : count + 1)
+    members.insert(JSONMembers.Member(key: key, value: value), at: position)
+    if count > Self.indexThreshold { members.rebuildIndex(above: Self.indexThreshold) }
   }
 
   /// Adds a member whose key is known not to be there yet.
@@ -220,7 +238,7 @@ extension JSONObject: Sequence, ExpressibleByDictionaryLiteral, Hashable {
   public init(dictionaryLiteral elements: (String, JSONValue)...) { self.init(elements) }
 
   public static func == (left: JSONObject, right: JSONObject) -> Bool {
-    if left.members === right.members { return true }
+    if left.isIdentical(to: right) { return true }
     guard left.count == right.count else { return false }
     for (key, value) in left where right[key] != value { return false }
     return true

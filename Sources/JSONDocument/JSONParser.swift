@@ -21,6 +21,9 @@ struct JSONParser {
   /// there is a `path`.
   var duplicates: [String] = []
   var path: [String]?
+  var cache: SubtreeCache?
+  /// Whether a part of the document is shared with others.
+  var isSharing = false
 
   /// As many as upstream tells of.
   static let maximumDuplicates = 100
@@ -128,7 +131,13 @@ struct JSONParser {
       position += 1
       skipWhitespace()
       if let outer = path { enterMember(key, of: object, outer) }
-      if let earlier = object.replaceValue(of: key, by: try parseValue()) {
+      let value =
+        if let cache, cache.concerns(key, depth: depth) {
+          try parseShared(cache)
+        } else {
+          try parseValue()
+        }
+      if let earlier = object.replaceValue(of: key, by: value) {
         hasDuplicates = true
         if mergesDuplicates { object.mergeEarlier(earlier, under: key) }
       }
@@ -331,11 +340,16 @@ struct JSONParser {
 }
 
 extension JSONValue {
+  public typealias Parsed = (value: JSONValue, duplicates: [String], isSharing: Bool)
+
   /// Reads one JSON document.
   ///
+  /// - Parameter cache: of trees that this one may have parts of.
   /// - Throws: `JSONError` with the byte offset of the first problem.
-  public init(parsing bytes: some Collection<UInt8>) throws(JSONError) {
-    self = try Self.parse(bytes, findDuplicates: false).value
+  public init(parsing bytes: some Collection<UInt8>, sharing cache: SubtreeCache? = nil)
+    throws(JSONError)
+  {
+    self = try Self.parse(bytes, findDuplicates: false, sharing: cache).value
   }
 
   public init(parsing text: String) throws(JSONError) { try self.init(parsing: Array(text.utf8)) }
@@ -343,22 +357,29 @@ extension JSONValue {
   /// Reads one JSON document, and names the paths of members that an object has more than once:
   /// the last of them counts.
   ///
-  /// - Parameter mergesDuplicates: objects that stand under one name become one, the later members
-  ///   before the earlier.
+  /// - Parameters:
+  ///   - mergesDuplicates: objects that stand under one name become one, the later members
+  ///     before the earlier.
+  ///   - cache: of trees that this one may have parts of.
+  /// - Returns: also whether it has any of them.
   public static func parse(
-    _ bytes: some Collection<UInt8>, findDuplicates: Bool, mergesDuplicates: Bool = false
-  ) throws(JSONError) -> (value: JSONValue, duplicates: [String]) {
-    let run: (UnsafeBufferPointer<UInt8>) -> Result<(JSONValue, [String]), JSONError> = { buffer in
+    _ bytes: some Collection<UInt8>, findDuplicates: Bool, mergesDuplicates: Bool = false,
+    sharing cache: SubtreeCache? = nil
+  ) throws(JSONError) -> Parsed {
+    let run: (UnsafeBufferPointer<UInt8>) -> Result<Parsed, JSONError> = { buffer in
       var parser = JSONParser(bytes: buffer)
       parser.mergesDuplicates = mergesDuplicates
+      parser.cache = cache
       do throws(JSONError) {
         let value = try parser.parseDocument()
-        guard findDuplicates, parser.hasDuplicates else { return .success((value, [])) }
+        guard findDuplicates, parser.hasDuplicates else {
+          return .success((value, [], parser.isSharing))
+        }
         // Hardly any document comes here, so that only those that do pay for the paths.
         parser = JSONParser(bytes: buffer)
         parser.path = []
         _ = try parser.parseDocument()
-        return .success((value, parser.duplicates))
+        return .success((value, parser.duplicates, false))
       } catch {
         return .failure(error)
       }

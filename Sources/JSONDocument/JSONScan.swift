@@ -53,10 +53,15 @@ public enum JSONScan {
     }
   }
 
-  private struct Cursor {
+  struct Cursor {
     let bytes: UnsafeBufferPointer<UInt8>
     var position: Int
-    var sawEscape = false
+    private var sawEscape = false
+
+    init(bytes: UnsafeBufferPointer<UInt8>, position: Int) {
+      self.bytes = bytes
+      self.position = position
+    }
 
     private mutating func skipSpace() {
       while position < bytes.count {

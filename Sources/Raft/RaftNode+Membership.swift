@@ -9,7 +9,7 @@ extension RaftNode {
   /// Whether this replica stands for election: as a voter, or as one whose removal it does not know to be
   /// committed. Its log may be the only one with that entry, and better than those of the others, who
   /// still count on its vote and can't have it (dissertation §4.2.2). Its own vote counts for nothing.
-  var mayStand: Bool { isVoter || log.mayBeVoter(id) }
+  var mayStand: Bool { log.mayBeVoter(id) }
 
   /// This replica is a majority by itself.
   var isAlone: Bool { hasQuorum { $0 == own } }

@@ -72,6 +72,55 @@ struct ApplyTests {
     }
   }
 
+  /// Editing what is written of managers comes to what reading it and writing it again comes to.
+  @Test(arguments: 1...6) func editedFieldsAreThoseThatAreReadAndWritten(seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    var edits = 0
+    for type in Catalogue.shared.types {
+      guard let kind = type.kinds.first else { continue }
+      let manager = try Self.manager(type.name, kind.kind, kind.apiVersion)
+      func generated() -> JSONValue {
+        var generator = ObjectGenerator(random: random)
+        var object = generator.object(type, kind)
+        random = generator.random
+        object.set(nil, at: "metadata", "managedFields")
+        return object
+      }
+      func write(_ round: Int) -> FieldManager.Write {
+        FieldManager.Write(
+          manager: ["ann", "bob", "cid"][random.next(below: 3)], apiVersion: kind.apiVersion,
+          subresource: random.next(below: 3) == 0 ? "status" : "",
+          time: "2026-11-24T00:00:0\(round)Z")
+      }
+      var object = generated()
+      var fields = manager.update(from: nil, to: object, managedFields: nil, write(0))
+      for round in 1...5 {
+        var next = object
+        // Parts of another object, and parts gone.
+        let other = generated()
+        for (name, value) in other.objectValue ?? [:] where random.next(below: 2) == 0 {
+          next[name] = value
+        }
+        for (name, value) in next["spec"]?.objectValue ?? [:] {
+          switch random.next(below: 4) {
+          case 0: next.set(nil, at: "spec", name)
+          case 1: next.set(other.at("spec", name) ?? value, at: "spec", name)
+          default: break
+          }
+        }
+        object.set(fields, at: "metadata", "managedFields")
+        let write = write(round)
+        let read = manager.updateByReading(from: object, to: next, managedFields: fields, write)
+        if let before = fields, let edited = manager.edited(before, from: object, to: next, write) {
+          #expect(edited.text == read?.text ?? "null", "\(type.name), seed \(seed)")
+          edits += 1
+        }
+        (object, fields) = (next, read)
+      }
+    }
+    #expect(edits > 300)
+  }
+
   // MARK: Apply
 
   @Test func fieldsNoLongerAppliedGoUnlessOthersOwnThem() throws {

@@ -23,11 +23,13 @@ extension Registry {
   // MARK: Validation
 
   /// What is wrong with a new object.
-  func problemsOfCreation(_ object: JSONValue, _ info: ResourceInfo, _ context: RequestContext)
-    -> [FieldError]
-  {
+  ///
+  /// - Parameter isKnownValid: whether all but its metadata was found valid before.
+  func problemsOfCreation(
+    _ object: JSONValue, _ info: ResourceInfo, _ context: RequestContext, isKnownValid: Bool
+  ) -> [FieldError] {
     if info.isDefinitions { warn(of: object, context) }
-    let errors = Validation.create(object, resource: info)
+    let errors = Validation.create(object, resource: info, isKnownValid: isKnownValid)
     guard let custom = info.custom else { return errors }
     let verdict = custom.validate(object, old: nil)
     for warning in verdict.warnings { context.warnings.add(warning) }

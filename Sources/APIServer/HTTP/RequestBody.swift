@@ -9,6 +9,8 @@ enum RequestBody {
     var value: JSONValue
     /// Members that an object has more than once.
     var problems = TextProblems()
+    /// Whether it has parts that other objects have too.
+    var isSharing = false
   }
 
   /// - Parameter isTyped: whether the object becomes one of a fixed type, in which objects that
@@ -38,8 +40,11 @@ enum RequestBody {
   static func json(_ body: ByteBuffer, kind: String, isTyped: Bool) throws(APIStatus) -> Parsed {
     do throws(JSONError) {
       let result = try JSONValue.parse(
-        body.readableBytesView, findDuplicates: true, mergesDuplicates: isTyped)
-      return Parsed(value: result.value, problems: TextProblems(duplicates: result.duplicates))
+        body.readableBytesView, findDuplicates: true, mergesDuplicates: isTyped,
+        sharing: ObjectCodec.subtrees)
+      return Parsed(
+        value: result.value, problems: TextProblems(duplicates: result.duplicates),
+        isSharing: result.isSharing)
     } catch {
       throw .badRequest(
         "the object provided is unrecognized (must be of type \(kind)): couldn't get "

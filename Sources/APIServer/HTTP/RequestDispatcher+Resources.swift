@@ -185,8 +185,20 @@ extension RequestDispatcher {
     if object["apiVersion"]?.stringValue ?? "" == "" {
       object["apiVersion"] = .string(resource.gvr.apiVersion)
     }
-    try FieldChecks.apply(
-      to: &object, info: resource, problems: parsed.problems, context: call.context)
+    guard resource.isPods, parsed.isSharing else {
+      try FieldChecks.apply(
+        to: &object, info: resource, problems: parsed.problems, context: call.context)
+      return object
+    }
+    let sent = object["spec"]
+    let known = registry.podSpecs.known(sent: sent)
+    if let known { object["spec"] = known.decoded }
+    let findings = try FieldChecks.apply(
+      to: &object, info: resource, stored: known.map { ["spec": $0.decoded] },
+      problems: parsed.problems, context: call.context)
+    if known == nil, findings.unknown.isEmpty {
+      registry.podSpecs.note(sent: sent, decoded: object["spec"])
+    }
     return object
   }
 

@@ -6,6 +6,9 @@ import KubernetesAPI
 enum DisabledFields {
   static func drop(from object: inout JSONValue, old: JSONValue?, _ info: ResourceInfo) {
     for path in paths[info.gvr.description] ?? [] {
+      if let now = object[path[0]], let before = old?[path[0]], now.isIdentical(to: before) {
+        continue
+      }
       guard has(object, path[...]), !(old.map { has($0, path[...]) } ?? false) else { continue }
       remove(from: &object, path[...])
     }

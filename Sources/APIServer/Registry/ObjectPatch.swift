@@ -26,9 +26,9 @@ public enum ObjectPatch: Sendable {
   case apply(JSONValue, force: Bool)
 
   func apply(
-    to object: JSONValue, info: ResourceInfo, catalogue: Catalogue, context: RequestContext
+    to current: JSONValue, info: ResourceInfo, catalogue: Catalogue, context: RequestContext
   ) throws(APIStatus) -> JSONValue {
-    var object = object
+    var object = current
     if info.custom != nil, case .strategicMerge = self {
       // Nothing is known of how lists of a custom resource would be merged.
       throw APIStatus(
@@ -55,7 +55,7 @@ public enum ObjectPatch: Sendable {
     let patched = object
     do throws(APIStatus) {
       try FieldChecks.apply(
-        to: &object, info: info, problems: context.patchProblems, context: context)
+        to: &object, info: info, stored: current, problems: context.patchProblems, context: context)
     } catch {
       guard error.code == 400 else { throw error }
       // What a patch leaves is no longer what somebody sent: the patch is invalid, not the body.

@@ -3,7 +3,13 @@ import KubernetesAPI
 
 extension ObjectWarnings {
   /// What a write is warned of; some of it hangs on what the object was before, nil for a new one.
-  static func ofWrite(_ object: JSONValue, old: JSONValue?, _ info: ResourceInfo) -> [String] {
+  ///
+  /// - Parameter isKnownGood: whether there was nothing to warn of in a pod's specification before.
+  static func ofWrite(
+    _ object: JSONValue, old: JSONValue?, _ info: ResourceInfo, isKnownGood: Bool = false
+  ) -> [String] {
+    // Annotations may contradict a specification.
+    if isKnownGood, object.at("metadata", "annotations") == nil { return podName(object) }
     let warnings = of(object, info)
     switch info.gvr.description {
     case "secrets": return warnings + secret(object)

@@ -172,7 +172,8 @@ extension Registry {
   /// `managedFields` of an object that is created: what was asked for and its defaults, not what
   /// admission adds.
   func managedFieldsOfCreation(
-    _ object: JSONValue, sent: JSONValue?, _ info: ResourceInfo, _ context: RequestContext
+    _ object: JSONValue, sent: JSONValue?, _ info: ResourceInfo, _ context: RequestContext,
+    _ known: PodSpecs.Known? = nil
   ) -> JSONValue? {
     guard let manager = fieldManager(info, subresource: "") else { return nil }
     var asked = object
@@ -180,10 +181,13 @@ extension Registry {
       asked.set(.string(asked.name), at: "metadata", "labels", "kubernetes.io/metadata.name")
     }
     let isReset = FieldManager.isReset(sent)
-    return manager.update(
+    let owned = known?[\.owned]
+    let managedFields = manager.update(
       from: nil, to: asked,
       managedFields: !isReset && FieldManager.isUsable(sent) ? sent : nil,
-      write(info, subresource: "", context))
+      write(info, subresource: "", context), ownedSpec: owned)
+    if owned == nil, sent == nil { known?[\.owned] = managedFields?[0]?["fieldsV1"]?["f:spec"] }
+    return managedFields
   }
 
   func write(_ info: ResourceInfo, subresource: String, _ context: RequestContext)

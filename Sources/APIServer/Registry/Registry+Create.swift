@@ -45,12 +45,15 @@ extension Registry {
     let guardCompare = try await namespaceGuard(info, namespace: namespace, name: object.name)
     let sent = object.at("metadata", "managedFields")
     prepareMetadataForCreate(&object, info)
-    takeAsAsked(&object, info)
-    let managedFields = isApply ? sent : managedFieldsOfCreation(object, sent: sent, info, context)
+    let known = info.isPods ? podSpecs.known(decoded: object["spec"]) : nil
+    takeAsAsked(&object, info, known)
+    let managedFields =
+      isApply ? sent : managedFieldsOfCreation(object, sent: sent, info, context, known)
+    let asked = object
     try await admitCreateEarly(&object, info, context)
     prepareForCreate(&object, info)
     Preparation.beforeCreate(&object, info)
-    Defaulting.apply(to: &object, resource: info)
+    Defaulting.apply(to: &object, resource: info, stored: asked)
     finishCreate(&object, info)
     try await admitCreate(&object, info, context)
     object.set(managedFields, at: "metadata", "managedFields")
@@ -61,7 +64,10 @@ extension Registry {
           kind: info.kind, group: info.errorGroup, name: object.name, errors: unavailable)
       }
     }
-    var errors = problemsOfCreation(object, info, context) + problemsOfDeviceAccess(object, info)
+    let isKnownValid = known.map { isValid(&object, as: $0) } ?? false
+    var errors =
+      problemsOfCreation(object, info, context, isKnownValid: isKnownValid)
+      + problemsOfDeviceAccess(object, info)
     if info.resource == "certificatesigningrequests" {
       errors += CertificateRequests.problems(of: object)
     }
@@ -71,9 +77,9 @@ extension Registry {
     }
     try await validateCreate(object, info, context)
     Preparation.afterValidation(&object, info)
-    for warning in ObjectWarnings.ofWrite(object, old: nil, info) {
-      context.warnings.add(warning)
-    }
+    let warnings = ObjectWarnings.ofWrite(object, old: nil, info, isKnownGood: isKnownValid)
+    for warning in warnings { context.warnings.add(warning) }
+    if let known, !isKnownValid, warnings.isEmpty { noteValid(object, known) }
     let key = key(info, namespace: namespace, name: object.name)
     var compares = [Compare(key: key, revision: 0)]
     if let guardKey = try definitionGuard(info, object: object) { compares.append(guardKey) }
@@ -328,9 +334,32 @@ extension Registry {
 
   /// What each kind wipes or fills before it is defaulted.
   /// The object as upstream decodes it: with its defaults, before anything else is done to it.
-  private func takeAsAsked(_ object: inout JSONValue, _ info: ResourceInfo) {
+  private func takeAsAsked(
+    _ object: inout JSONValue, _ info: ResourceInfo, _ known: PodSpecs.Known? = nil
+  ) {
     dropStatus(of: &object, info)
-    Defaulting.apply(to: &object, resource: info)
+    let complete = known?[\.complete]
+    if let complete { object["spec"] = complete }
+    Defaulting.apply(to: &object, resource: info, stored: complete.map { ["spec": $0] })
+    if complete == nil { known?[\.complete] = object["spec"] }
+  }
+
+  /// Whether a pod is asked for what was found valid before.
+  private func isValid(_ pod: inout JSONValue, as known: PodSpecs.Known) -> Bool {
+    guard let valid = known[\.valid], var spec = pod["spec"] else { return false }
+    pod["spec"] = .null  // So that what is equal is taken over in place.
+    let isSame = spec.share(with: valid)
+    pod["spec"] = spec
+    return isSame
+  }
+
+  private func noteValid(_ pod: JSONValue, _ known: PodSpecs.Known) {
+    guard let spec = pod["spec"], spec["affinity"] == nil, spec["topologySpreadConstraints"] == nil
+    else {
+      // Whether those are valid depends on the pod's labels.
+      return
+    }
+    known[\.valid] = spec
   }
 
   private func dropStatus(of object: inout JSONValue, _ info: ResourceInfo) {

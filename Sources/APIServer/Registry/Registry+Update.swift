@@ -161,6 +161,8 @@ extension Registry {
     transform: (JSONValue) throws(APIStatus) -> JSONValue
   ) async throws(APIStatus) -> JSONValue {
     var new = try transform(old)
+    // A patch leaves most of the object alone; so do most who send all of it.
+    if !isPatch { new.share(with: old) }
     if info.needsResourceVersionOnUpdate, new.resourceVersion.isEmpty, !isApply, !isPatch {
       let error = FieldError.invalid(
         "metadata.resourceVersion", 0, "must be specified for an update")
@@ -175,7 +177,7 @@ extension Registry {
     try prepareForUpdate(
       &new, old: old, info, name: name, subresource: subresource, isPatch: isPatch)
     Preparation.update(&new, old: old, info, subresource: subresource)
-    Defaulting.apply(to: &new, resource: info)
+    Defaulting.apply(to: &new, resource: info, stored: old)
     if info.isServices, subresource.isEmpty {
       let unavailable = ServiceFields.prepareFamilies(&new)
       if !unavailable.isEmpty {

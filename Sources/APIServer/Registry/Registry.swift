@@ -20,6 +20,7 @@ public final class Registry: Sendable {
   let pacers = WatchPacers()
   let snapshots = SnapshotCache()
   let policies = PolicyCache()
+  let podSpecs = PodSpecs()
   let webhookCaller: WebhookCaller
   let clock: @Sendable () -> UInt64
   /// Whom admission asks what callers may do; nil: they may do everything.

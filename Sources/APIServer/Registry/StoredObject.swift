@@ -92,9 +92,15 @@ enum ObjectCodec {
     return Encoded(bytes: output, revisionOffset: offset)
   }
 
+  /// Parts that many objects have alike: what is asked of pods of one template, and which of their fields
+  /// one manager set.
+  static let subtrees = SubtreeCache([
+    SubtreeCache.Place("spec", depth: 1), SubtreeCache.Place("fieldsV1", depth: 4),
+  ])
+
   static func parse(_ bytes: [UInt8], key: Key) throws(APIStatus) -> JSONValue {
     do throws(JSONError) {
-      return try JSONValue(parsing: bytes)
+      return try JSONValue(parsing: bytes, sharing: subtrees)
     } catch {
       throw APIStatus(
         code: 500, reason: "InternalError",

@@ -2,8 +2,10 @@ import JSONDocument
 
 extension FieldManager {
   /// `managedFields` of an object that one write made; nil where it set nothing that can be owned.
-  func firstFields(of object: JSONValue, _ write: Write) -> JSONValue? {
-    let fields = fieldsOfCreation(object)
+  func firstFields(of object: JSONValue, _ write: Write, ownedSpec: JSONValue? = nil)
+    -> JSONValue?
+  {
+    let fields = fieldsOfCreation(object, ownedSpec: ownedSpec)
     guard !fields.isEmpty else { return nil }
     return .array([
       ManagedFields.encode(
@@ -18,9 +20,9 @@ extension FieldManager {
   /// empty one comes to, in one walk and without sets, since every creation needs it.
   ///
   /// - Parameter object: without `managedFields`.
-  func fieldsOfCreation(_ object: JSONValue) -> JSONObject {
+  func fieldsOfCreation(_ object: JSONValue, ownedSpec: JSONValue? = nil) -> JSONObject {
     guard let members = object.objectValue else { return [:] }
-    let walk = CreatedFields(schema: schema)
+    let walk = CreatedFields(schema: schema, ownedSpec: ownedSpec)
     return walk.given(
       members, before: empty.objectValue ?? [:], schema.root, ignored: ignored,
       unowned: Self.unowned)
@@ -29,6 +31,7 @@ extension FieldManager {
 
 private struct CreatedFields {
   let schema: ApplySchema
+  let ownedSpec: JSONValue?
 
   private static let itself = "."
 
@@ -41,6 +44,10 @@ private struct CreatedFields {
     var result = JSONObject()
     for position in object.sortedPositions {
       let (name, value) = (object.keys[position], object.values[position])
+      if depth == 0, let ownedSpec, name == "spec" {
+        result.append(new: "f:spec", ownedSpec)
+        continue
+      }
       let element = PathElement.field(name)
       let left = ignored[element]
       if left.isMember { continue }

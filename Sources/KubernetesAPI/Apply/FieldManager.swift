@@ -78,16 +78,35 @@ public struct FieldManager: Sendable {
   ///
   /// - Parameter old: the object before; nil for a creation.
   /// - Parameter managedFields: those the object has, or that the write gives it.
+  /// - Parameter ownedSpec: what a creation owns of the member `spec`, where that is known.
   /// - Returns: nil for none.
   public func update(
+    from old: JSONValue?, to new: JSONValue, managedFields: JSONValue?, _ write: Write,
+    ownedSpec: JSONValue? = nil
+  ) -> JSONValue? {
+    if old == nil, managedFields == nil {
+      return firstFields(of: Self.stripped(new), write, ownedSpec: ownedSpec)
+    }
+    if let old, let managedFields, managedFields == old.at("metadata", "managedFields"),
+      let edited = edited(managedFields, from: old, to: new, write)
+    {
+      return edited.isNull ? nil : edited
+    }
+    return updateByReading(from: old, to: new, managedFields: managedFields, write)
+  }
+
+  /// The same for any `managedFields`, also those that a client sent.
+  func updateByReading(
     from old: JSONValue?, to new: JSONValue, managedFields: JSONValue?, _ write: Write
   ) -> JSONValue? {
-    if old == nil, managedFields == nil { return firstFields(of: Self.stripped(new), write) }
     var managed = decoded(managedFields)
     // Objects from before there was tracking stay without until someone applies.
     if managed.entries.isEmpty, old != nil { return nil }
     let changes = record(Self.stripped(old ?? empty), Self.stripped(new), &managed, write)
-    if !changes, let managedFields, managed.entries.count == managedFields.arrayValue?.count {
+    if !changes, old != nil, let managedFields,
+      managedFields == old?.at("metadata", "managedFields"),
+      managed.entries.count == managedFields.arrayValue?.count
+    {
       return managedFields
     }
     managed.capUpdateManagers()

@@ -4,15 +4,11 @@ extension FieldSet {
   /// The form `FieldsV1`: a member is an empty object, or `.` beside what lies below it.
   var encoded: JSONValue { encoded(isMember: false) }
 
-  private func encoded(isMember: Bool) -> JSONValue {
+  fileprivate func encoded(isMember: Bool) -> JSONValue {
     var object = JSONObject()
     object.reserveCapacity(list.count + (isMember ? 1 : 0))
     if isMember { object[Self.itself] = .object([:]) }
-    for child in list {
-      let children = child.node.children
-      object[child.element.encoded] =
-        children.isEmpty ? .object([:]) : children.encoded(isMember: child.node.isMember)
-    }
+    for child in list { object[child.element.encoded] = child.node.encodedNode }
     return .object(object)
   }
 
@@ -29,5 +25,11 @@ extension FieldSet {
       self[element] = Node(
         isMember: members.isEmpty || members.contains(Self.itself), children: children)
     }
+  }
+}
+
+extension FieldSet.Node {
+  var encodedNode: JSONValue {
+    children.isEmpty ? .object([:]) : children.encoded(isMember: isMember)
   }
 }

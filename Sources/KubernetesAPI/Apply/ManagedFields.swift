@@ -35,15 +35,10 @@ struct ManagedFields: Sendable {
     guard let value, !value.isNull else { return }
     guard let list = value.arrayValue else { return nil }
     for item in list {
-      guard let operation = item["operation"]?.stringValue,
-        operation == "Apply" || operation == "Update", item["fieldsType"] == "FieldsV1",
+      guard let manager = Self.manager(of: item),
         let fields = FieldSet(encoded: item["fieldsV1"] ?? [:])
       else { return nil }
       let apiVersion = item["apiVersion"]?.stringValue ?? ""
-      let manager = Manager(
-        name: item["manager"]?.stringValue ?? "", applies: operation == "Apply",
-        apiVersion: operation == "Apply" ? "" : apiVersion,
-        subresource: item["subresource"]?.stringValue ?? "")
       let entry = Entry(
         apiVersion: apiVersion, time: item["time"]?.stringValue, fields: fields)
       if let present = entries[manager] {
@@ -54,18 +49,37 @@ struct ManagedFields: Sendable {
     }
   }
 
+  /// Whose entry it is; nil where it can't be read.
+  static func manager(of entry: JSONValue) -> Manager? {
+    guard let operation = entry["operation"]?.stringValue,
+      operation == "Apply" || operation == "Update", entry["fieldsType"] == "FieldsV1"
+    else { return nil }
+    return Manager(
+      name: entry["manager"]?.stringValue ?? "", applies: operation == "Apply",
+      apiVersion: operation == "Apply" ? "" : entry["apiVersion"]?.stringValue ?? "",
+      subresource: entry["subresource"]?.stringValue ?? "")
+  }
+
+  /// The order of entries: those of appliers first, then by time.
+  static func isOrdered(
+    _ left: (manager: Manager, apiVersion: String, time: String?),
+    _ right: (manager: Manager, apiVersion: String, time: String?)
+  ) -> Bool {
+    if left.manager.applies != right.manager.applies { return left.manager.applies }
+    let times = (left.time ?? "", right.time ?? "")
+    if times.0 != times.1 { return times.0 < times.1 }
+    if left.manager.name != right.manager.name { return left.manager.name < right.manager.name }
+    if left.apiVersion != right.apiVersion { return left.apiVersion < right.apiVersion }
+    return left.manager.subresource < right.manager.subresource
+  }
+
   /// - Returns: nil where nobody manages anything.
   var encoded: JSONValue? {
     guard !entries.isEmpty else { return nil }
     let sorted = entries.sorted { left, right in
-      if left.key.applies != right.key.applies { return left.key.applies }
-      let times = (left.value.time ?? "", right.value.time ?? "")
-      if times.0 != times.1 { return times.0 < times.1 }
-      if left.key.name != right.key.name { return left.key.name < right.key.name }
-      if left.value.apiVersion != right.value.apiVersion {
-        return left.value.apiVersion < right.value.apiVersion
-      }
-      return left.key.subresource < right.key.subresource
+      Self.isOrdered(
+        (left.key, left.value.apiVersion, left.value.time),
+        (right.key, right.value.apiVersion, right.value.time))
     }
     return .array(
       sorted.map { manager, entry in

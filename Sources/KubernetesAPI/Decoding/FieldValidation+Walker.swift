@@ -26,13 +26,17 @@ extension FieldValidation {
       plan = catalogue === Catalogue.shared ? .shared : FieldPlan(catalogue, Emission(catalogue))
     }
 
-    mutating func root(_ value: inout JSONValue, _ type: TypeInfo) throws(TypeMismatch) {
+    mutating func root(_ value: inout JSONValue, _ type: TypeInfo, stored: JSONValue?)
+      throws(TypeMismatch)
+    {
       guard case .object = value else { throw mismatch(value, type.name) }
-      try object(&value, type.id.index)
+      try object(&value, type.id.index, stored: stored)
     }
 
     /// - Precondition: the value is an object.
-    private mutating func object(_ value: inout JSONValue, _ type: Int) throws(TypeMismatch) {
+    private mutating func object(_ value: inout JSONValue, _ type: Int, stored: JSONValue?)
+      throws(TypeMismatch)
+    {
       guard case .object(var members) = value else { return }
       value = .null
       try members.editAll { (key: String, member: inout JSONValue) throws(TypeMismatch) -> Bool in
@@ -43,11 +47,13 @@ extension FieldValidation {
           }
           return false
         }
+        let before = stored?[key]
+        if let before, member.isIdentical(to: before) { return true }
         if case .null = member { return false }
         let facts = plan.members[type][index]
         place.append(.member(key))
         field = (type, index)
-        try self.value(&member, Int(facts.node))
+        try self.value(&member, Int(facts.node), stored: before)
         place.removeLast()
         if facts.dropsZero, Self.isZero(member) { return false }
         // An empty list that is always written was null once stored.
@@ -69,7 +75,9 @@ extension FieldValidation {
       }
     }
 
-    private mutating func value(_ value: inout JSONValue, _ position: Int) throws(TypeMismatch) {
+    private mutating func value(_ value: inout JSONValue, _ position: Int, stored: JSONValue?)
+      throws(TypeMismatch)
+    {
       let node = plan.nodes[position]
       switch node.shape {
       case .string:
@@ -96,10 +104,12 @@ extension FieldValidation {
         let element = Int(node.link)
         let owner = field
         for index in elements.indices {
+          let before = stored?[index]
+          if let before, elements[index].isIdentical(to: before) { continue }
           if case .null = elements[index] { elements[index] = zero(of: element) }
           place.append(.element(index))
           field = owner
-          try self.value(&elements[index], element)
+          try self.value(&elements[index], element, stored: before)
           place.removeLast()
         }
         value = .array(elements)
@@ -109,19 +119,21 @@ extension FieldValidation {
         let element = Int(node.link)
         let owner = field
         try members.editAll { (key: String, member: inout JSONValue) throws(TypeMismatch) -> Bool in
+          let before = stored?[key]
+          if let before, member.isIdentical(to: before) { return true }
           if case .null = member { member = zero(of: element) }
           place.append(.key(key, isShown: node.hasTypedElements))
           field = owner
-          try self.value(&member, element)
+          try self.value(&member, element, stored: before)
           place.removeLast()
           return true
         }
         value = .object(members)
       case .object:
         guard case .object = value else { throw wrong(value, position) }
-        try object(&value, Int(node.link))
+        try object(&value, Int(node.link), stored: stored)
       case .schemaOrAny:
-        if case .object = value { try object(&value, Int(node.link)) }
+        if case .object = value { try object(&value, Int(node.link), stored: stored) }
       case .any: break
       case .anyObject:
         guard case .object = value else { throw wrong(value, position) }

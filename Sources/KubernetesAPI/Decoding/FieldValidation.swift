@@ -32,25 +32,29 @@ public enum FieldValidation {
   /// Drops unknown fields, nulls and zero values that upstream doesn't write, and brings
   /// quantities and times into their canonical form.
   ///
+  /// - Parameter stored: an object that has been through this; what is shared with it stays as it is.
   /// - Returns: what was unknown. With a `mismatch` the object is not usable.
   @discardableResult
   public static func prune(
-    _ object: inout JSONValue, resource: ResourceInfo, catalogue: Catalogue = .shared
+    _ object: inout JSONValue, resource: ResourceInfo, stored: JSONValue? = nil,
+    catalogue: Catalogue = .shared
   ) -> Findings {
     if let custom = resource.custom { return custom.prune(&object) }
-    return normalize(&object, typeName: resource.typeName, catalogue: catalogue)
+    return normalize(
+      &object, typeName: resource.typeName, stored: stored, catalogue: catalogue)
   }
 
   /// The same for any type, e.g. that of a subresource. A type that the catalogue does not know is
   /// left alone.
   @discardableResult
   public static func normalize(
-    _ object: inout JSONValue, typeName: String, catalogue: Catalogue = .shared
+    _ object: inout JSONValue, typeName: String, stored: JSONValue? = nil,
+    catalogue: Catalogue = .shared
   ) -> Findings {
     guard let type = catalogue.type(typeName) else { return Findings() }
     var walker = Walker(catalogue: catalogue)
     do throws(TypeMismatch) {
-      try walker.root(&object, type)
+      try walker.root(&object, type, stored: stored)
     } catch {
       walker.findings.mismatch = error
     }

@@ -4,6 +4,8 @@ extension Defaulting {
   static let podRules: [String: Rule] = [
     "core.v1.Pod": { pod in
       pod.setDefault("spec", [:])
+      // An edit copies what is shared, and there is seldom anything to do.
+      guard needsEdit(pod["spec"]) else { return }
       pod.edit("spec") { spec in
         let hostNetwork = spec["hostNetwork"] == true
         for list in ["initContainers", "containers"] {
@@ -49,6 +51,26 @@ extension Defaulting {
     "core.v1.Toleration": { _ in },
     "core.v1.ContainerResizePolicy": { $0.setDefaultForZero("restartPolicy", "NotRequired") },
   ]
+
+  private static func needsEdit(_ spec: JSONValue?) -> Bool {
+    guard let spec, spec["enableServiceLinks"] != nil, !lacksRequests(spec["resources"]) else {
+      return true
+    }
+    let hostNetwork = spec["hostNetwork"] == true
+    return ["initContainers", "containers"].contains { list in
+      (spec[list]?.arrayValue ?? []).contains { container in
+        lacksRequests(container["resources"])
+          || hostNetwork
+            && (container["ports"]?.arrayValue ?? []).contains { $0["hostPort"] == nil }
+      }
+    }
+  }
+
+  private static func lacksRequests(_ resources: JSONValue?) -> Bool {
+    guard let limits = resources?["limits"]?.objectValue else { return false }
+    let requests = resources?["requests"]?.objectValue ?? [:]
+    return limits.keys.contains { !requests.contains($0) }
+  }
 
   private static let container: Rule = { container in
     let image = container.string("image")

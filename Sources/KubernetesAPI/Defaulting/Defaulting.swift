@@ -5,11 +5,13 @@ import JSONDocument
 ///
 /// Call it on objects that `FieldValidation.prune` has passed.
 public enum Defaulting {
+  /// - Parameter stored: an object that has its defaults; what is shared with it stays as it is.
   public static func apply(
-    to object: inout JSONValue, resource: ResourceInfo, catalogue: Catalogue = .shared
+    to object: inout JSONValue, resource: ResourceInfo, stored: JSONValue? = nil,
+    catalogue: Catalogue = .shared
   ) {
     if let custom = resource.custom { return custom.applyDefaults(to: &object) }
-    apply(to: &object, typeName: resource.typeName, catalogue: catalogue)
+    apply(to: &object, typeName: resource.typeName, stored: stored, catalogue: catalogue)
     // Some type names say nothing about the group, so these two are set from the resource.
     if object["apiVersion"] == nil { object["apiVersion"] = .string(resource.apiVersion) }
     if object["kind"] == nil { object["kind"] = .string(resource.kind) }
@@ -17,11 +19,12 @@ public enum Defaulting {
 
   /// The same for any type, e.g. that of a subresource.
   public static func apply(
-    to object: inout JSONValue, typeName: String, catalogue: Catalogue = .shared
+    to object: inout JSONValue, typeName: String, stored: JSONValue? = nil,
+    catalogue: Catalogue = .shared
   ) {
     guard let type = catalogue.type(typeName), case .object(var members) = object else { return }
     object = .null
-    Walker(catalogue: catalogue).walk(&members, type.id)
+    Walker(catalogue: catalogue).walk(&members, type.id, stored: stored)
     object = .object(members)
   }
 
@@ -77,40 +80,50 @@ public enum Defaulting {
   private struct Walker {
     var catalogue: Catalogue
 
-    func walk(_ object: inout JSONObject, _ id: TypeID) {
+    func walk(_ object: inout JSONObject, _ id: TypeID, stored: JSONValue?) {
       let plan = Defaulting.plans[id.index]
       plan.rule?(&object)
       for position in 0..<object.count {
         guard let field = catalogue.position(of: object.keys[position], in: id),
           let inner = plan.inner[field]
         else { continue }
-        object.edit(at: position) { descend(&$0, inner.type, inner.id) }
+        let before = stored?[object.keys[position]]
+        if let before, object.values[position].isIdentical(to: before) { continue }
+        object.edit(at: position) { descend(&$0, inner.type, inner.id, stored: before) }
       }
       for filled in plan.filled where !object.contains(filled.name) {
         switch filled.fill {
         case .value(let value): object[filled.name] = value
         case .object(let id):
           var inner: JSONObject = [:]
-          walk(&inner, id)
+          walk(&inner, id, stored: nil)
           object[filled.name] = .object(inner)
         }
       }
     }
 
-    private func descend(_ value: inout JSONValue, _ type: FieldType, _ id: TypeID) {
+    private func descend(
+      _ value: inout JSONValue, _ type: FieldType, _ id: TypeID, stored: JSONValue?
+    ) {
       switch (type, value) {
       case (.type, .object(var object)):
         value = .null
-        walk(&object, id)
+        walk(&object, id, stored: stored)
         value = .object(object)
       case (.list(let element), .array(var elements)):
         value = .null
-        for index in elements.indices { descend(&elements[index], element, id) }
+        for index in elements.indices {
+          let before = stored?[index]
+          if let before, elements[index].isIdentical(to: before) { continue }
+          descend(&elements[index], element, id, stored: before)
+        }
         value = .array(elements)
       case (.map(let element), .object(var object)):
         value = .null
         for position in 0..<object.count {
-          object.edit(at: position) { descend(&$0, element, id) }
+          let before = stored?[object.keys[position]]
+          if let before, object.values[position].isIdentical(to: before) { continue }
+          object.edit(at: position) { descend(&$0, element, id, stored: before) }
         }
         value = .object(object)
       default: break

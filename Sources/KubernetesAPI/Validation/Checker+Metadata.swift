@@ -69,10 +69,16 @@ extension Validation.Checker {
     if let generation = metadata?["generation"]?.intValue, generation < 0 {
       notNegative(metadata?["generation"], "metadata.generation")
     }
-    labels(metadata?["labels"], "metadata.labels")
-    annotations(metadata?["annotations"], "metadata.annotations")
-    owners(metadata?["ownerReferences"])
-    for (index, finalizer) in (metadata?["finalizers"]?.arrayValue ?? []).enumerated() {
+    // What an object had already was found valid then.
+    func changed(_ name: String) -> JSONValue? {
+      guard let value = metadata?[name] else { return nil }
+      if let before = old?["metadata"]?[name], value.isIdentical(to: before) { return nil }
+      return value
+    }
+    labels(changed("labels"), "metadata.labels")
+    annotations(changed("annotations"), "metadata.annotations")
+    owners(changed("ownerReferences"))
+    for (index, finalizer) in (changed("finalizers")?.arrayValue ?? []).enumerated() {
       let text = finalizer.stringValue ?? ""
       let problems = NameRules.qualifiedName(text)
       add(problems, "metadata.finalizers", finalizer)
@@ -124,6 +130,30 @@ extension Validation.Checker {
       }
       controller = owner
     }
+  }
+
+  /// Whether all but the metadata is what was found valid before. Members that the two objects share
+  /// tell so at no cost; equal ones that they don't share are looked at again.
+  func hasOnlyNewMetadata(_ old: JSONValue) -> Bool {
+    func isChanged(_ name: String) -> Bool { object["metadata"]?[name] != old["metadata"]?[name] }
+    // What is asked of these kinds depends on their labels or annotations.
+    switch kindKey {
+    case "/Pod":
+      let selectors = ["affinity", "topologySpreadConstraints"]
+      if isChanged("labels"), selectors.contains(where: { object["spec"]?[$0] != nil }) {
+        return false
+      }
+    case "/Secret":
+      if isChanged("annotations") { return false }
+    default: break
+    }
+    guard let now = object.objectValue, let before = old.objectValue, now.count == before.count
+    else { return false }
+    for position in 0..<now.count where now.keys[position] != "metadata" {
+      guard let value = before[now.keys[position]], now.values[position].isIdentical(to: value)
+      else { return false }
+    }
+    return true
   }
 
   mutating func metadataUpdate(_ old: JSONValue) {

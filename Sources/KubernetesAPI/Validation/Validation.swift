@@ -3,9 +3,14 @@ import JSONDocument
 /// Checks objects as upstream's registry does, after defaults are filled in.
 public enum Validation {
   /// What is wrong with a new object; empty means nothing.
-  public static func create(_ object: JSONValue, resource: ResourceInfo) -> [FieldError] {
+  ///
+  /// - Parameter isKnownValid: whether all but its metadata was found valid before.
+  public static func create(
+    _ object: JSONValue, resource: ResourceInfo, isKnownValid: Bool = false
+  ) -> [FieldError] {
     var checker = Checker(resource: resource, object: object, old: nil)
     checker.metadata()
+    if isKnownValid { return checker.errors }
     rules[checker.kindKey]?(&checker)
     return checker.errors
   }
@@ -27,6 +32,7 @@ public enum Validation {
       statusRules[checker.kindKey]?(&checker)
       return checker.errors
     }
+    guard !checker.hasOnlyNewMetadata(old) else { return checker.errors }
     rules[checker.kindKey]?(&checker)
     updateRules[checker.kindKey]?(&checker, old)
     return checker.errors

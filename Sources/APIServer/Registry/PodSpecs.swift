@@ -1,0 +1,80 @@
+import JSONDocument
+import KubernetesAPI
+import Synchronization
+
+/// What came of specifications of pods that were asked for before.
+///
+/// Controllers make many pods of one template, whose requests have the same specification, byte for byte. Such
+/// requests share its tree (`SubtreeCache`), and by that tree's identity is remembered here what decoding,
+/// defaults, ownership and validation made of it, all of which depend on nothing else.
+final class PodSpecs: Sendable {
+  /// One specification. Each step is filled in by the first request that takes it.
+  final class Known: Sendable {
+    struct Steps {
+      /// With its defaults.
+      var complete: JSONValue?
+      /// What its creator owns of it, as `managedFields` has it; depends on the manager's schema only.
+      var owned: JSONValue?
+      /// As it was after admission when it was last found valid, with nothing to warn of.
+      var valid: JSONValue?
+    }
+
+    /// As the request had it. Held, so that nothing else can have its identity.
+    fileprivate let sent: JSONValue
+    /// Without what its type does not have.
+    let decoded: JSONValue
+    private let steps = Mutex(Steps())
+
+    fileprivate init(sent: JSONValue, decoded: JSONValue) {
+      self.sent = sent
+      self.decoded = decoded
+    }
+
+    subscript(step: WritableKeyPath<Steps, JSONValue?> & Sendable) -> JSONValue? {
+      get { steps.withLock { $0[keyPath: step] } }
+      set { steps.withLock { $0[keyPath: step] = newValue } }
+    }
+  }
+
+  private struct State {
+    var bySent: [ObjectIdentifier: Known] = [:]
+    var byDecoded: [ObjectIdentifier: Known] = [:]
+    /// In the order in which they came.
+    var order: [Known] = []
+  }
+
+  private let state = Mutex(State())
+
+  static let maximumCount = 64
+
+  /// What is known of a specification that a request has.
+  func known(sent spec: JSONValue?) -> Known? {
+    guard let identity = spec?.objectValue?.identity else { return nil }
+    return state.withLock { $0.bySent[identity] }
+  }
+
+  /// The same, once the request is decoded.
+  func known(decoded spec: JSONValue?) -> Known? {
+    guard let identity = spec?.objectValue?.identity else { return nil }
+    return state.withLock { $0.byDecoded[identity] }
+  }
+
+  /// Notes a specification that others have had too, and in which nothing was unknown.
+  func note(sent: JSONValue?, decoded: JSONValue?) {
+    guard let sent, let decoded, let before = sent.objectValue?.identity,
+      let after = decoded.objectValue?.identity
+    else { return }
+    let known = Known(sent: sent, decoded: decoded)
+    state.withLock { state in
+      guard state.bySent[before] == nil else { return }
+      if state.order.count >= Self.maximumCount {
+        let oldest = state.order.removeFirst()
+        oldest.sent.objectValue?.identity.map { state.bySent[$0] = nil }
+        oldest.decoded.objectValue?.identity.map { state.byDecoded[$0] = nil }
+      }
+      state.order.append(known)
+      state.bySent[before] = known
+      state.byDecoded[after] = known
+    }
+  }
+}

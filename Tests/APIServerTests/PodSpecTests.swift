@@ -1,0 +1,146 @@
+import JSONDocument
+import KubernetesAPI
+import NIOHTTP1
+import Testing
+
+@testable import APIServer
+
+/// Pods of one template are taken a shorter way from the third on: what comes of it must be the same.
+@Suite struct PodSpecTests {
+  private static let path = "/api/v1/namespaces/default/pods"
+
+  private static func body(_ name: String, spec: String, metadata: String = "") -> [UInt8] {
+    Array(
+      (#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"\#(name)"\#(metadata)},"spec":"# + spec
+        + "}").utf8)
+  }
+
+  private static func create(
+    _ server: TestServer, _ name: String, spec: String, metadata: String = "", query: String = ""
+  ) async throws -> TestResponse {
+    try await server.admin.send(
+      .POST, path + query, bytes: body(name, spec: spec, metadata: metadata),
+      contentType: "application/json")
+  }
+
+  /// Without what no two pods have alike.
+  private static func comparable(_ pod: JSONValue) -> JSONValue {
+    var pod = pod
+    for name in ["name", "uid", "resourceVersion", "creationTimestamp"] {
+      pod.set(nil, at: "metadata", name)
+    }
+    for entry in pod.at("metadata", "managedFields")?.arrayValue ?? [] {
+      var entry = entry
+      entry["time"] = nil
+      pod.set([entry], at: "metadata", "managedFields")
+    }
+    return pod
+  }
+
+  private static let spec =
+    #"{"containers":[{"name":"c","image":"example.com/app:1","ports":[{"containerPort":80}],"#
+    + #""resources":{"limits":{"cpu":"1000m"}},"env":[{"name":"A","value":"b"}]}],"#
+    + #""nodeSelector":{"a":"b"}}"#
+
+  @Test func podsOfOneTemplateAreAlike() async throws {
+    try await TestServer.run { server in
+      var first: JSONValue?
+      for number in 0..<6 {
+        let made = try await Self.create(server, "p\(number)", spec: Self.spec)
+        #expect(made.status == 201)
+        #expect(made.headers["Warning"].isEmpty)
+        let pod = Self.comparable(made.json)
+        let container = pod.at("spec", "containers")?[0]
+        #expect(container?.at("resources", "limits", "cpu") == "1")
+        #expect(container?.at("resources", "requests", "cpu") == "1")
+        #expect(container?["ports"]?[0]?["protocol"] == "TCP")
+        #expect(pod.at("spec", "tolerations")?.arrayValue?.count == 2)
+        if let first { #expect(pod.text == first.text) } else { first = pod }
+        let got = try await server.admin.get(Self.path + "/p\(number)")
+        #expect(Self.comparable(got.json) == pod)
+      }
+      // The same template, and more of what belongs to the pod.
+      let labelled = try await Self.create(
+        server, "labelled", spec: Self.spec, metadata: #","labels":{"app":"x"}"#)
+      #expect(labelled.json.labels == ["app": "x"])
+      let owned = labelled.json.at("metadata", "managedFields")?[0]?["fieldsV1"]
+      #expect(owned?.at("f:metadata", "f:labels", "f:app") == [:])
+      let ofFirst = first?.at("metadata", "managedFields")?[0]?["fieldsV1"]
+      #expect(owned?["f:spec"] == ofFirst?["f:spec"])
+      // Changes of one pod are no other's.
+      let patched = try await server.admin.send(
+        .PATCH, Self.path + "/p4",
+        ["spec": ["containers": [["name": "c", "image": "example.com/app:2"]]]],
+        contentType: "application/strategic-merge-patch+json")
+      #expect(patched.status == 200)
+      let other = try await server.admin.get(Self.path + "/p5")
+      #expect(other.json.at("spec", "containers")?[0]?["image"] == "example.com/app:1")
+      let again = try await Self.create(server, "again", spec: Self.spec)
+      #expect(Self.comparable(again.json).text == first?.text)
+    }
+  }
+
+  @Test func whatIsWrongIsToldEachTime() async throws {
+    try await TestServer.run { server in
+      for number in 0..<5 {
+        let invalid = try await Self.create(
+          server, "i\(number)",
+          spec: #"{"containers":[{"name":"C_","image":"example.com/app:1","#
+            + #""imagePullPolicy":"No"}]}"#)
+        #expect(invalid.status == 422)
+        #expect(invalid.message.contains("spec.containers[0].name"))
+        #expect(invalid.message.contains("spec.containers[0].imagePullPolicy"))
+        let unknown = try await Self.create(
+          server, "u\(number)",
+          spec: #"{"containers":[{"name":"c","image":"example.com/app:1","nope":1}],"nor":{}}"#)
+        #expect(unknown.status == 201)
+        #expect(unknown.headers["Warning"].count == 2)
+        #expect(unknown.json.at("spec", "nor") == nil)
+        let strict = try await Self.create(
+          server, "s\(number)",
+          spec: #"{"containers":[{"name":"c","image":"example.com/app:1","nope":1}],"nor":{}}"#,
+          query: "?fieldValidation=Strict")
+        #expect(strict.status == 400)
+        let mistyped = try await Self.create(
+          server, "m\(number)",
+          spec: #"{"containers":[{"name":"c","image":["example.com/app:1"],"command":["sleep"]}]}"#)
+        #expect(mistyped.status == 400)
+        let warned = try await Self.create(
+          server, "w\(number)",
+          spec: #"{"containers":[{"name":"c","image":"example.com/app:1"}],"#
+            + #""nodeSelector":{"beta.kubernetes.io/os":"linux"}}"#)
+        #expect(warned.status == 201)
+        #expect(warned.headers["Warning"].count == 1)
+        // A template that was good before, on a pod that is not.
+        let bad = try await Self.create(
+          server, "b\(number)", spec: Self.spec, metadata: #","labels":{"a b":"c"}"#)
+        #expect(bad.status == 422)
+        let good = try await Self.create(server, "g\(number)", spec: Self.spec)
+        #expect(good.status == 201)
+        let annotated = try await Self.create(
+          server, "a\(number)", spec: Self.spec,
+          metadata: #","annotations":{"seccomp.security.alpha.kubernetes.io/pod":"x"}"#)
+        #expect(annotated.status == 201)
+        #expect(annotated.headers["Warning"].count == 1)
+      }
+    }
+  }
+
+  /// Selectors that take a pod's own labels differ from pod to pod.
+  @Test func selectorsTakeTheLabelsOfTheirOwnPod() async throws {
+    let spec =
+      #"{"containers":[{"name":"c","image":"example.com/app:1"}],"topologySpreadConstraints":["#
+      + #"{"maxSkew":1,"topologyKey":"zone","whenUnsatisfiable":"DoNotSchedule","#
+      + #""labelSelector":{"matchLabels":{"a":"b"}},"matchLabelKeys":["app"]}]}"#
+    try await TestServer.run { server in
+      for number in 0..<5 {
+        let made = try await Self.create(
+          server, "p\(number)", spec: spec, metadata: #","labels":{"app":"x\#(number)"}"#)
+        #expect(made.status == 201)
+        let rule = made.json.at("spec", "topologySpreadConstraints")?[0]?.at(
+          "labelSelector", "matchExpressions")?[0]
+        #expect(rule?["values"] == [.string("x\(number)")])
+      }
+    }
+  }
+}
