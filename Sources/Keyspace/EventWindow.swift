@@ -7,7 +7,8 @@ public struct EventWindow: Sendable {
   public let maximumCount: Int
   public let maximumBytes: Int
 
-  private var ring: [Event] = []
+  /// What stands before `head` is gone, and holds nothing any more.
+  private var ring: [Event?] = []
   private var head = 0
   private var held = 0
 
@@ -40,7 +41,7 @@ public struct EventWindow: Sendable {
       newestRevision = event.revision
       held += Self.cost(event)
     }
-    ring += events
+    for event in events { ring.append(event) }
     while count > maximumCount || held > maximumBytes, count > 0 { evictOldestRevision() }
     if head > 1024, head > ring.count / 2 {
       ring.removeFirst(head)
@@ -56,15 +57,18 @@ public struct EventWindow: Sendable {
     var high = ring.count
     while low < high {
       let middle = (low + high) / 2
-      if ring[middle].revision <= revision { low = middle + 1 } else { high = middle }
+      if ring[middle].map({ $0.revision <= revision }) ?? true { low = middle + 1 } else { high = middle }
     }
-    return ring[low...].filter { $0.key.hasPrefix(prefix) }
+    return ring[low...].compactMap { event in
+      event.flatMap { $0.key.hasPrefix(prefix) ? $0 : nil }
+    }
   }
 
   private mutating func evictOldestRevision() {
-    let revision = ring[head].revision
-    while head < ring.count, ring[head].revision == revision {
-      held -= Self.cost(ring[head])
+    guard let revision = ring[head]?.revision else { preconditionFailure("what is kept is there") }
+    while head < ring.count, let event = ring[head], event.revision == revision {
+      held -= Self.cost(event)
+      ring[head] = nil
       head += 1
     }
     oldestRevision = revision

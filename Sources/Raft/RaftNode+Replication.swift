@@ -32,7 +32,8 @@ extension RaftNode {
   /// The state machine has everything up to `index`, which must have been delivered.
   public mutating func applied(to index: LogIndex) {
     log.applied(to: index)
-    log.compact(maximumBytes: configuration.maximumLogBytes)
+    // Followers that lag are given what is in memory; without any it has served its purpose.
+    log.compact(maximumBytes: peers.count > 1 ? configuration.maximumLogBytes : 0)
   }
 
   /// Drops entries in memory at or below `index` that are applied.

@@ -33,6 +33,22 @@ import Testing
     #expect(window.events(after: 1, prefix: Key(""))?.map(\.revision) == [2, 3])
   }
 
+  /// Also where others of the same piece of memory are kept.
+  @Test func whatIsEvictedIsLetGo() {
+    var window = EventWindow(maximumCount: 4)
+    weak var first: Event?
+    weak var last: Event?
+    for revision in 1...40 as ClosedRange<Revision> {
+      let event = Self.event(revision, "a")
+      if revision == 1 { first = event }
+      if revision == 40 { last = event }
+      window.append([event])
+    }
+    #expect(first == nil)
+    #expect(last != nil)
+    #expect(window.events(after: 36, prefix: Key(""))?.count == 4)
+  }
+
   @Test func isBoundedInBytes() {
     var window = EventWindow(maximumBytes: 100_000)
     for revision in 1...10_000 as ClosedRange<Revision> {

@@ -47,7 +47,7 @@ final class ProjectionWriter: @unchecked Sendable {
   private static let leastThrottleNanoseconds: UInt64 = 5_000_000
   /// Entries written in one transaction of the database: the more, the fewer times the same pages
   /// are written.
-  private static let batchEntries = 16_000
+  private static let batchEntries = 8_000
   /// How long to wait for a batch, and how many posts are one.
   private static let gatherNanoseconds: UInt64 = 1_000_000_000
   private static let gatherPosts = 256
