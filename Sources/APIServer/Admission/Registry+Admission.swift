@@ -7,7 +7,8 @@ import KubernetesAPI
 extension Registry {
   /// Changes that must be there before defaults are filled in.
   func admitCreateEarly(
-    _ object: inout JSONValue, _ info: ResourceInfo, _ context: RequestContext
+    _ object: inout JSONValue, _ info: ResourceInfo, _ context: RequestContext,
+    _ known: PodSpecs.Known?
   ) async throws(APIStatus) {
     switch "\(info.gvr)" {
     case "pods":
@@ -18,7 +19,7 @@ extension Registry {
         try await admitRuntimeClass(&object, info)
       }
       if configuration.isEnabled(AdmissionPlugin.serviceAccount) {
-        try await admitServiceAccount(&object, info)
+        try await admitServiceAccount(&object, info, volumeSuffix: known?.volumeSuffix)
       }
     case "persistentvolumeclaims", "persistentvolumes", "volumeattributesclasses.storage.k8s.io":
       admitStorage(&object, info)
@@ -157,6 +158,7 @@ extension Registry {
   /// Pods leave an unreachable node after five minutes unless they say otherwise.
   private func admitTolerations(_ object: inout JSONValue) {
     var tolerations = object.at("spec", "tolerations")?.arrayValue ?? []
+    let before = tolerations.count
     for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
       let isTolerated = tolerations.contains { toleration in
         let name = toleration["key"]?.stringValue ?? ""
@@ -170,6 +172,8 @@ extension Registry {
         ])
       }
     }
+    // What is only set again would count as changed.
+    guard tolerations.count > before else { return }
     object.set(.array(tolerations), at: "spec", "tolerations")
   }
 

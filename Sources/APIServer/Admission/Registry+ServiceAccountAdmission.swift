@@ -6,9 +6,11 @@ extension Registry {
   static let accountMountPath = "/var/run/secrets/kubernetes.io/serviceaccount"
 
   /// Gives a pod its service account, and a volume with a token for it.
-  func admitServiceAccount(_ object: inout JSONValue, _ info: ResourceInfo)
-    async throws(APIStatus)
-  {
+  ///
+  /// - Parameter volumeSuffix: of the volume with its token; nil: another one for each pod.
+  func admitServiceAccount(
+    _ object: inout JSONValue, _ info: ResourceInfo, volumeSuffix: String? = nil
+  ) async throws(APIStatus) {
     guard object.annotations["kubernetes.io/config.mirror"] == nil else { return }
     var name = object.at("spec", "serviceAccountName")?.stringValue ?? ""
     if name.isEmpty { name = object.at("spec", "serviceAccount")?.stringValue ?? "" }
@@ -30,14 +32,14 @@ extension Registry {
       object.at("spec", "automountServiceAccountToken")?.boolValue
       ?? account["automountServiceAccountToken"]?.boolValue ?? true
     guard mounts else { return }
-    mountToken(in: &object)
+    mountToken(in: &object, volumeSuffix: volumeSuffix ?? Identifier.suffix())
   }
 
-  private func mountToken(in object: inout JSONValue) {
+  private func mountToken(in object: inout JSONValue, volumeSuffix: String) {
     var volumes = object.at("spec", "volumes")?.arrayValue ?? []
     var volumeName = volumes.compactMap { $0["name"]?.stringValue }
       .first { $0.hasPrefix("kube-api-access-") }
-    let name = volumeName ?? "kube-api-access-\(Identifier.suffix())"
+    let name = volumeName ?? "kube-api-access-\(volumeSuffix)"
     var isNeeded = false
     for list in ["initContainers", "containers"] {
       guard var containers = object.at("spec", list)?.arrayValue else { continue }

@@ -23,6 +23,9 @@ final class PodSpecs: Sendable {
     fileprivate let sent: JSONValue
     /// Without what its type does not have.
     let decoded: JSONValue
+    /// What the volume with the token of its service account is called, which only has to be another name
+    /// than those of the pod's other volumes: with one for all pods of a template they stay alike.
+    let volumeSuffix = Identifier.suffix()
     private let steps = Mutex(Steps())
 
     fileprivate init(sent: JSONValue, decoded: JSONValue) {

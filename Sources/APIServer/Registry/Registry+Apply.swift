@@ -156,7 +156,8 @@ extension Registry {
     }
     // Clients that don't know the field must not delete it by leaving it out.
     var current = before
-    if subresource.isEmpty {
+    let isAsBefore = sent.map { sent in before.map { sent.isIdentical(to: $0) } ?? false } ?? false
+    if subresource.isEmpty, !isAsBefore {
       if FieldManager.isReset(sent) {
         current = nil
       } else if FieldManager.isUsable(sent) {

@@ -50,7 +50,7 @@ extension Registry {
     let managedFields =
       isApply ? sent : managedFieldsOfCreation(object, sent: sent, info, context, known)
     let asked = object
-    try await admitCreateEarly(&object, info, context)
+    try await admitCreateEarly(&object, info, context, known)
     prepareForCreate(&object, info)
     Preparation.beforeCreate(&object, info)
     Defaulting.apply(to: &object, resource: info, stored: asked)

@@ -79,6 +79,10 @@ public struct APIBench: Sendable {
     }
     try await watches(objects, generator, connections, into: &report, progress: progress)
     try await requests("delete", count: pods, status: 200) { objects.delete($0) }
+    try await requests("create pods unlike each other", count: pods, status: 201) {
+      objects.unlikePod($0)
+    }
+    _ = try await connections.one(LoadRequest(method: "DELETE", path: objects.podsPath))
     _ = try await connections.one(
       LoadRequest(method: "DELETE", path: "/api/v1/namespaces/\(objects.namespace)"))
     try await connections.close()

@@ -28,14 +28,24 @@ struct BenchObjects: Sendable {
     ],
   ]).text
 
-  func pod(_ number: Int) -> LoadRequest {
+  /// One of many pods of one template, as controllers make them.
+  func pod(_ number: Int) -> LoadRequest { pod(number, named: "pod", spec: Self.podTail) }
+
+  /// One whose specification no other pod has.
+  func unlikePod(_ number: Int) -> LoadRequest {
+    pod(
+      number, named: "unlike",
+      spec: #"{"hostname":"host-\#(number)","# + Self.podTail.dropFirst())
+  }
+
+  private func pod(_ number: Int, named prefix: String, spec: String) -> LoadRequest {
     var body = ByteBuffer()
     body.writeString(
-      #"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"pod-\#(number)","namespace":""#
+      #"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"\#(prefix)-\#(number)","namespace":""#
         + #"\#(namespace)","labels":{"app":"bench","pod-template-hash":"6d4f9c7b8d","shard":""#
         + #"\#(number % 16)"},"annotations":{"example.com/description":"a pod that only exists "#
         + #"to be measured","prometheus.io/scrape":"true"}},"spec":"#)
-    body.writeString(Self.podTail)
+    body.writeString(spec)
     body.writeString("}")
     return LoadRequest(
       method: "POST", path: podsPath, contentType: "application/json", body: body)

@@ -161,7 +161,10 @@ extension Validation.Checker {
       "name", "namespace", "uid", "creationTimestamp", "deletionTimestamp",
       "deletionGracePeriodSeconds",
     ] {
-      immutable("metadata.\(key)", old["metadata"]?[key])
+      let (now, before) = (object["metadata"]?[key] ?? .null, old["metadata"]?[key] ?? .null)
+      if now != before {
+        add(.invalid("metadata.\(key)", object["metadata"]?[key], "field is immutable"))
+      }
     }
     guard old.at("metadata", "deletionTimestamp")?.stringValue != nil else { return }
     let before = Set((old.at("metadata", "finalizers")?.arrayValue ?? []).compactMap(\.stringValue))
