@@ -57,7 +57,8 @@ public struct EventWindow: Sendable {
     var high = ring.count
     while low < high {
       let middle = (low + high) / 2
-      if ring[middle].map({ $0.revision <= revision }) ?? true { low = middle + 1 } else { high = middle }
+      let isAfter = ring[middle].map { $0.revision > revision } ?? false
+      if isAfter { high = middle } else { low = middle + 1 }
     }
     return ring[low...].compactMap { event in
       event.flatMap { $0.key.hasPrefix(prefix) ? $0 : nil }

@@ -11,7 +11,7 @@
 struct FreeMemory {
   /// Bytes of entries that are worth the effort.
   private static let worthwhileBytes = 8 << 20
-  private static let quietNanoseconds: UInt64 = 1_000_000_000
+  private static let quietNanoseconds: UInt64 = 500_000_000
 
   private var usedBytes = 0
   private var lastUse: UInt64 = 0
