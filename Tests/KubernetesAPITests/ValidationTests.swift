@@ -154,6 +154,44 @@ import Testing
     #expect(errors.map(\.field) == fields)
   }
 
+  private static let crd =
+    #"{"metadata":{"name":"as.x.k8s.io","annotations":{"api-approved.kubernetes.io":"#
+    + #""https://example.com/1"}},"spec":{"group":"x.k8s.io","scope":"Namespaced","names":{"#
+    + #""plural":"as","singular":"a","kind":"A","listKind":"AList"},"versions":[{"name":"v1","#
+    + #""served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object"}}}],"#
+    + #""conversion":{"strategy":"None"}},"status":{"storedVersions":["v1"]}}"#
+  private static let token =
+    #"{"metadata":{"name":"a","namespace":"b","annotations":{"kubernetes.io/service-account.name":"#
+    + #""c"}},"type":"kubernetes.io/service-account-token"}"#
+  private static let spread =
+    #"{"metadata":{"name":"a","namespace":"b","labels":{"l":"x"}},"spec":{"containers":[{"name":"c","#
+    + #""image":"i","terminationMessagePolicy":"File","imagePullPolicy":"Always"}],"restartPolicy":"#
+    + #""Always","dnsPolicy":"ClusterFirst","topologySpreadConstraints":[{"maxSkew":1,"#
+    + #""topologyKey":"z","whenUnsatisfiable":"DoNotSchedule","matchLabelKeys":["l"],"#
+    + #""labelSelector":{"matchExpressions":[{"key":"l","operator":"In","values":["x"]}]}}]}}"#
+
+  /// An object that shares all but its metadata with the one before is not looked at again, unless what
+  /// is asked of it depends on them: it must come to the same.
+  @Test(arguments: [
+    ("CustomResourceDefinition", crd, ["annotations"], true),
+    ("CustomResourceDefinition", crd, ["labels"], false), ("Secret", token, ["annotations"], true),
+    ("Secret", token, ["labels"], false), ("Pod", spread, ["labels"], true),
+    ("Pod", spread, ["annotations"], false),
+  ])
+  func sharedPartsAreAsValidAsCopies(
+    kind: String, text: String, change: [String], isInvalid: Bool
+  ) throws {
+    let old = try JSONValue(parsing: text)
+    var new = old
+    new.set(["a": "b"], path: ["metadata"] + change[...])
+    let resource = try info(kind)
+    let copy = try JSONValue(parsing: new.text)
+    let shared = Validation.update(new: new, old: old, resource: resource).map { "\($0)" }
+    let copied = Validation.update(new: copy, old: old, resource: resource).map { "\($0)" }
+    #expect(shared == copied)
+    #expect(shared.isEmpty != isInvalid)
+  }
+
   @Test func anAnswerNamesEveryCause() {
     let one = APIStatus.invalid(
       kind: "Deployment", group: "apps", name: "a", errors: [.required("spec.selector")])

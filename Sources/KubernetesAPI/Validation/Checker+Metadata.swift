@@ -143,7 +143,7 @@ extension Validation.Checker {
       if isChanged("labels"), selectors.contains(where: { object["spec"]?[$0] != nil }) {
         return false
       }
-    case "/Secret":
+    case "/Secret", "apiextensions.k8s.io/CustomResourceDefinition":
       if isChanged("annotations") { return false }
     default: break
     }
