@@ -34,6 +34,11 @@ APPLY = "application/apply-patch+yaml"
 # It tells of every connection that breaks, and here some do.
 logging.getLogger("kubernetes.informer").setLevel(logging.CRITICAL)
 config.load_kube_config()
+# urllib3 by itself sends a deletion again whose connection broke, and the client then reads that
+# the object is not found. Who deletes has to know that it broke (`sure`): only reads are repeated.
+settings = client.Configuration.get_default_copy()
+settings.retries = urllib3.Retry(3, allowed_methods={"GET", "HEAD"})
+client.Configuration.set_default(settings)
 api = client.ApiClient()
 core = client.CoreV1Api()
 apps = client.AppsV1Api()
@@ -930,7 +935,7 @@ def sure(breaks, what, call, done=None):
         except ApiException as error:
             if broke and error.status == done:
                 return None
-            raise
+            raise AssertionError(f"{what}: {error}") from error
         except urllib3.exceptions.HTTPError as error:
             broke = True
             breaks.append(f"{what}: {error}")
