@@ -64,7 +64,7 @@ let package = Package(
     .target(name: "KubernetesAPI", dependencies: ["JSONDocument"]),
     .target(
       name: "ClusterConfiguration",
-      dependencies: [yams, x509, asn1, crypto]),
+      dependencies: ["ChildProcesses", yams, x509, asn1, crypto]),
     .target(
       name: "KubernetesClient",
       dependencies: [
@@ -118,8 +118,8 @@ let package = Package(
     .target(
       name: "ControlPlane",
       dependencies: [
-        "EventStore", "APIServer", "ControllerManager", "Scheduler", "KubernetesClient",
-        "ClusterConfiguration", logging,
+        "ChildProcesses", "EventStore", "APIServer", "ControllerManager", "Scheduler",
+        "KubernetesClient", "ClusterConfiguration", logging,
       ]),
     .target(
       name: "LocalCluster",

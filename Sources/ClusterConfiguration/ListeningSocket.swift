@@ -1,3 +1,4 @@
+import ChildProcesses
 import Foundation
 
 /// A TCP port that somebody on this machine listens on.
@@ -33,20 +34,9 @@ struct ListeningSocket: Hashable {
   }
 
   static func all() -> [ListeningSocket] {
-    ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { parse(kernelFile($0)) }
-  }
-
-  /// The kernel hands out such a file in pieces, and a short one is not the last.
-  private static func kernelFile(_ path: String) -> String {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return "" }
-    defer { close(descriptor) }
-    var bytes: [UInt8] = []
-    var piece = [UInt8](repeating: 0, count: 64 << 10)
-    while case let count = read(descriptor, &piece, piece.count), count > 0 {
-      bytes += piece[..<count]
+    ["/proc/net/tcp", "/proc/net/tcp6"].flatMap {
+      parse(String(decoding: KernelFile.read($0) ?? [], as: UTF8.self))
     }
-    return String(decoding: bytes, as: UTF8.self)
   }
 
   /// The process that holds it; nil where that can't be seen.

@@ -40,7 +40,10 @@ public struct StoreBench: Sendable {
       configuration: configuration, home: home, keys: keys, id: id,
       dataDirectory: "\(home.path)/bench-\(id)")
     adjust(&replica)
-    return try await Replica.start(configuration: replica, logger: logger)
+    let started = try await Replica.start(configuration: replica, logger: logger)
+    // As a server does.
+    ProgramPages.giveBack()
+    return started
   }
 
   /// Runs until it is killed, and hands leadership to the first replica whenever it has it.

@@ -1,4 +1,5 @@
 import APIServer
+import ChildProcesses
 import ClusterConfiguration
 import ControllerManager
 import EventStore
@@ -50,6 +51,7 @@ public struct Server: Sendable {
       // They write to namespaces that the API server makes first.
       await api.waitUntilReady()
       guard !Task.isCancelled else { return }
+      ProgramPages.giveBack()
       await Reconcilers(
         registry: api.registry, identity: "server-\(id)", rootCertificate: rootCertificate,
         clientAuthority: authorityKey.map {

@@ -1,4 +1,5 @@
 import APIServer
+import ChildProcesses
 import ClusterConfiguration
 import ControllerManager
 import EventStore
@@ -90,6 +91,7 @@ public struct StandaloneServer: Sendable {
       let address = api.boundAddresses.first ?? .init(host: host, port: port)
       let path = "\(dataDirectory)/kubeconfig"
       try keys.kubeconfig(server: address.url).write(to: path)
+      ProgramPages.giveBack()
       return Running(
         api: api, replica: replica, keys: keys, kubeconfig: path,
         reconcilers: runReconcilers(

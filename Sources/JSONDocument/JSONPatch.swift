@@ -24,7 +24,7 @@ public enum JSONPatch {
   static func parse(_ patch: JSONValue) throws(PatchError) -> [Operation] {
     guard case .array(let items) = patch else {
       throw .malformed(
-        "error decoding patch: json: cannot unmarshal \(typeName(patch)) into Go value of type "
+        "error decoding patch: json: cannot unmarshal \(patch.typeName) into Go value of type "
           + "[]handlers.jsonPatchOp")
     }
     guard items.count <= maximumOperations else {
@@ -37,7 +37,7 @@ public enum JSONPatch {
     for item in items {
       guard case .object(let members) = item else {
         throw .malformed(
-          "error decoding patch: json: cannot unmarshal \(typeName(item)) into Go value of type "
+          "error decoding patch: json: cannot unmarshal \(item.typeName) into Go value of type "
             + "handlers.jsonPatchOp")
       }
       guard let path = members["path"]?.stringValue.flatMap(JSONPointer.init(parsing:)) else {
@@ -56,18 +56,6 @@ public enum JSONPatch {
           value: members["value"] ?? .null))
     }
     return operations
-  }
-
-  /// The type as Go's encoding/json calls it.
-  public static func typeName(_ value: JSONValue) -> String {
-    switch value {
-    case .null: "null"
-    case .bool: "bool"
-    case .int, .double: "number"
-    case .string: "string"
-    case .array: "array"
-    case .object: "object"
-    }
   }
 
   static func perform(_ operation: Operation, on document: inout JSONValue) throws(PatchError) {

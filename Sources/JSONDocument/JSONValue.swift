@@ -15,6 +15,19 @@ public enum JSONValue: Sendable, Hashable {
 
 extension JSONValue {
   public var isNull: Bool { if case .null = self { true } else { false } }
+
+  /// The type as Go's encoding/json calls it in errors.
+  public var typeName: String {
+    switch self {
+    case .null: "null"
+    case .bool: "bool"
+    case .int, .double: "number"
+    case .string: "string"
+    case .array: "array"
+    case .object: "object"
+    }
+  }
+
   public var boolValue: Bool? { if case .bool(let value) = self { value } else { nil } }
   public var stringValue: String? { if case .string(let value) = self { value } else { nil } }
   public var arrayValue: [JSONValue]? { if case .array(let value) = self { value } else { nil } }

@@ -35,7 +35,7 @@ public final class SubtreeCache: Sendable {
 
   private let places: [Place]
   private let maximumBytes: Int
-  private let seed = UInt64.random(in: 0...UInt64.max)
+  private let seed: UInt64
   private let state: Mutex<State>
 
   /// Below this a tree is as quickly built, and above it would take the room of many others.
@@ -43,9 +43,13 @@ public final class SubtreeCache: Sendable {
   private static let slotCount = 128
   private static let seenCount = 512
 
-  /// - Parameter maximumBytes: of the texts that are kept; their trees take about ten times as much.
-  public init(_ places: [Place], maximumBytes: Int = 128 * 1024) {
+  /// - Parameters:
+  ///   - seed: of the hash by which texts are found, so that nobody can choose texts that drive out each
+  ///     other. Nothing that is parsed depends on it.
+  ///   - maximumBytes: of the texts that are kept; their trees take about ten times as much.
+  public init(_ places: [Place], seed: UInt64, maximumBytes: Int = 128 * 1024) {
     self.places = places
+    self.seed = seed
     self.maximumBytes = maximumBytes
     state = Mutex(
       State(

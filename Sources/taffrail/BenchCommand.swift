@@ -189,7 +189,6 @@ struct BenchCommand: AsyncParsableCommand {
       serviceRange: 10.98.0.0/16
       nodeNetwork: 172.29.68.0/24
       nodes: []
-      hollowNodes: 1
       controllers: none
 
       """

@@ -80,6 +80,13 @@ import Testing
     }
   }
 
+  /// What a pod is warned of besides its specification.
+  private static let annotations = [
+    "scheduler.alpha.kubernetes.io/critical-pod", "security.alpha.kubernetes.io/sysctls",
+    "security.alpha.kubernetes.io/unsafe-sysctls", "seccomp.security.alpha.kubernetes.io/pod",
+    "container.seccomp.security.alpha.kubernetes.io/c",
+  ]
+
   @Test func whatIsWrongIsToldEachTime() async throws {
     try await TestServer.run { server in
       for number in 0..<5 {
@@ -117,11 +124,18 @@ import Testing
         #expect(bad.status == 422)
         let good = try await Self.create(server, "g\(number)", spec: Self.spec)
         #expect(good.status == 201)
-        let annotated = try await Self.create(
-          server, "a\(number)", spec: Self.spec,
-          metadata: #","annotations":{"seccomp.security.alpha.kubernetes.io/pod":"x"}"#)
-        #expect(annotated.status == 201)
-        #expect(annotated.headers["Warning"].count == 1)
+        for (position, annotation) in Self.annotations.enumerated() {
+          let annotated = try await Self.create(
+            server, "a\(number)-\(position)", spec: Self.spec,
+            metadata: #","annotations":{"example.com/a":"b","\#(annotation)":"x"}"#)
+          #expect(annotated.status == 201)
+          let warnings = annotated.headers["Warning"]
+          #expect(warnings.count == 1 && warnings[0].contains("annotations[\(annotation)]"))
+        }
+        let harmless = try await Self.create(
+          server, "h\(number)", spec: Self.spec,
+          metadata: #","annotations":{"example.com/a":"b"}"#)
+        #expect(harmless.headers["Warning"].isEmpty)
       }
     }
   }

@@ -83,7 +83,7 @@ import Testing
       try projection.connection.execute(
         """
         UPDATE history SET value = x'00' || substr(value, 2)
-        WHERE id = (SELECT id FROM current LIMIT 1)
+        WHERE id = (SELECT id FROM \(ProjectionSchema.present) LIMIT 1)
         """)
       let failure = #expect(throws: ProjectionError.self) {
         try projection.loadCurrent().restored()

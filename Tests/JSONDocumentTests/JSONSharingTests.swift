@@ -47,7 +47,9 @@ import Testing
     #expect(value.text == #"{"x":{"b":2,"a":1}}"#)
   }
 
-  private func cache() -> SubtreeCache { SubtreeCache([SubtreeCache.Place("spec", depth: 1)]) }
+  private func cache() -> SubtreeCache {
+    SubtreeCache([SubtreeCache.Place("spec", depth: 1)], seed: 1)
+  }
 
   @Test func whatComesAgainIsShared() throws {
     let cache = cache()
@@ -101,7 +103,7 @@ import Testing
   }
 
   @Test func onlySoMuchIsKept() throws {
-    let cache = SubtreeCache([SubtreeCache.Place("spec", depth: 1)], maximumBytes: 4_096)
+    let cache = SubtreeCache([SubtreeCache.Place("spec", depth: 1)], seed: 1, maximumBytes: 4_096)
     for number in 0..<400 {
       let text = #"{"spec":{"a":"\#(number)\#(String(repeating: "x", count: 200))"}}"#
       for _ in 0..<3 {

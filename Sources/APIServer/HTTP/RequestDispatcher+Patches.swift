@@ -31,7 +31,7 @@ extension RequestDispatcher {
   private static func noMergePatch(_ patch: JSONValue) -> APIStatus {
     guard !patch.isNull else { return .badRequest("Invalid JSON Patch") }
     return .badRequest(
-      "error decoding patch: json: cannot unmarshal \(JSONPatch.typeName(patch)) into Go value of "
+      "error decoding patch: json: cannot unmarshal \(patch.typeName) into Go value of "
         + "type map[string]interface {}")
   }
 

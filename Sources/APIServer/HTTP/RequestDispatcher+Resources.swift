@@ -185,19 +185,17 @@ extension RequestDispatcher {
     if object["apiVersion"]?.stringValue ?? "" == "" {
       object["apiVersion"] = .string(resource.gvr.apiVersion)
     }
-    guard resource.isPods, parsed.isSharing else {
+    func check(_ object: inout JSONValue, stored: JSONValue?) throws(APIStatus)
+      -> FieldValidation.Findings
+    {
       try FieldChecks.apply(
-        to: &object, info: resource, problems: parsed.problems, context: call.context)
-      return object
+        to: &object, info: resource, stored: stored, problems: parsed.problems,
+        context: call.context)
     }
-    let sent = object["spec"]
-    let known = registry.podSpecs.known(sent: sent)
-    if let known { object["spec"] = known.decoded }
-    let findings = try FieldChecks.apply(
-      to: &object, info: resource, stored: known.map { ["spec": $0.decoded] },
-      problems: parsed.problems, context: call.context)
-    if known == nil, findings.unknown.isEmpty {
-      registry.podSpecs.note(sent: sent, decoded: object["spec"])
+    if resource.isPods, parsed.isSharing {
+      try registry.podSpecs.decode(&object, check)
+    } else {
+      _ = try check(&object, stored: nil)
     }
     return object
   }

@@ -8,8 +8,7 @@ extension ObjectWarnings {
   static func ofWrite(
     _ object: JSONValue, old: JSONValue?, _ info: ResourceInfo, isKnownGood: Bool = false
   ) -> [String] {
-    // Annotations may contradict a specification.
-    if isKnownGood, object.at("metadata", "annotations") == nil { return podName(object) }
+    if isKnownGood, !hasAnnotationsToWarnOf(object) { return podName(object) }
     let warnings = of(object, info)
     switch info.gvr.description {
     case "secrets": return warnings + secret(object)

@@ -50,20 +50,34 @@ final class PodSpecs: Sendable {
 
   static let maximumCount = 64
 
-  /// What is known of a specification that a request has.
-  func known(sent spec: JSONValue?) -> Known? {
+  /// Has a request's pod decoded, the specification of which others have had too: one that is known is
+  /// taken as it came out then.
+  ///
+  /// - Parameter decode: drops what is unknown, and passes over what is identical to `stored`.
+  func decode(
+    _ pod: inout JSONValue,
+    _ decode: (_ pod: inout JSONValue, _ stored: JSONValue?) throws(APIStatus) ->
+      FieldValidation.Findings
+  ) throws(APIStatus) {
+    let sent = pod["spec"]
+    let known = known(sent: sent)
+    if let known { pod["spec"] = known.decoded }
+    let findings = try decode(&pod, known.map { ["spec": $0.decoded] })
+    if known == nil, findings.unknown.isEmpty { note(sent: sent, decoded: pod["spec"]) }
+  }
+
+  private func known(sent spec: JSONValue?) -> Known? {
     guard let identity = spec?.objectValue?.identity else { return nil }
     return state.withLock { $0.bySent[identity] }
   }
 
-  /// The same, once the request is decoded.
+  /// What is known of the specification of a pod that was decoded.
   func known(decoded spec: JSONValue?) -> Known? {
     guard let identity = spec?.objectValue?.identity else { return nil }
     return state.withLock { $0.byDecoded[identity] }
   }
 
-  /// Notes a specification that others have had too, and in which nothing was unknown.
-  func note(sent: JSONValue?, decoded: JSONValue?) {
+  private func note(sent: JSONValue?, decoded: JSONValue?) {
     guard let sent, let decoded, let before = sent.objectValue?.identity,
       let after = decoded.objectValue?.identity
     else { return }

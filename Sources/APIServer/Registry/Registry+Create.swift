@@ -270,7 +270,7 @@ extension Registry {
       guard let value = object[name], value.stringValue == nil, !value.isNull else { continue }
       throw .badRequest(
         "the object provided is unrecognized (must be of type \(expected)): couldn't get "
-          + "version/kind; json parse error: json: cannot unmarshal \(GoFormat.typeName(value)) into Go "
+          + "version/kind; json parse error: json: cannot unmarshal \(value.typeName) into Go "
           + "struct field .\(name) of type string")
     }
     if info.custom != nil, kind == nil {

@@ -94,9 +94,9 @@ enum ObjectCodec {
 
   /// Parts that many objects have alike: what is asked of pods of one template, and which of their fields
   /// one manager set.
-  static let subtrees = SubtreeCache([
-    SubtreeCache.Place("spec", depth: 1), SubtreeCache.Place("fieldsV1", depth: 4),
-  ])
+  static let subtrees = SubtreeCache(
+    [SubtreeCache.Place("spec", depth: 1), SubtreeCache.Place("fieldsV1", depth: 4)],
+    seed: UInt64.random(in: 0...UInt64.max))
 
   static func parse(_ bytes: [UInt8], key: Key) throws(APIStatus) -> JSONValue {
     do throws(JSONError) {

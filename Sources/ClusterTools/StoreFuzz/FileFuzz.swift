@@ -81,7 +81,7 @@ struct FileFuzz: FuzzTarget {
           "user", "agent", "verb", "cause", "time_ms", "request_id", "id",
         ]
       ),
-      ("current", ["key", "id"]),
+      ("versions", ["key", "id", "kind"]), ("moments", ["block", "least_ms", "greatest_ms"]),
       ("requests", ["sequence", "request_id", "conflict_key", "revision"]),
       (
         "meta",

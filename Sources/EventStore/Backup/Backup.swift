@@ -95,10 +95,7 @@ public enum Backup {
     let connection = try SQLiteConnection(path: database, mode: .readWrite)
     if let revision {
       try connection.execute(
-        """
-        DELETE FROM history WHERE id < \(ProjectionSchema.id(revision + 1));
-        DELETE FROM current;
-        """)
+        "DELETE FROM history WHERE id < \(ProjectionSchema.id(revision + 1))")
     }
     try connection.execute("PRAGMA journal_mode = DELETE; VACUUM;")
   }
@@ -130,6 +127,7 @@ public enum Backup {
       do throws(ProjectionError) {
         if position > 0 { try add(part, to: database) }
         let connection = try SQLiteConnection(path: database, mode: .readWrite)
+        try ProjectionSchema.upgrade(connection)
         let state = try Projection.loadCurrent(connection).restored()
         guard state.stateHash == headers[position].stateHash else {
           throw .damaged("its state is not the one that its header tells")
@@ -180,10 +178,7 @@ public enum Backup {
         """
         INSERT OR REPLACE INTO main.history(\(columns))
           SELECT \(columns) FROM part.history ORDER BY id;
-        DELETE FROM main.current WHERE key IN (SELECT key FROM part.history);
-        INSERT INTO main.current(key, id)
-          SELECT key, id FROM part.history h
-          WHERE kind = 0 AND id = (SELECT max(id) FROM part.history WHERE key = h.key);
+        \(ProjectionSchema.index("part.history"))
         DELETE FROM main.requests;
         INSERT INTO main.requests SELECT * FROM part.requests;
         UPDATE main.meta SET (applied_index, applied_term, revision, state_hash) =

@@ -93,10 +93,6 @@ public struct StoreRestore: Sendable {
       try connection.execute(
         """
         DELETE FROM history WHERE id >= \(bound);
-        DELETE FROM current;
-        INSERT INTO current(key, id)
-          SELECT key, id FROM history h
-          WHERE kind = 0 AND id = (SELECT max(id) FROM history WHERE key = h.key);
         DELETE FROM requests WHERE conflict_key IS NOT NULL OR revision > \(wanted);
         """)
     }
@@ -121,7 +117,7 @@ public struct StoreRestore: Sendable {
       try connection.execute(
         """
         DELETE FROM membership;
-        DELETE FROM history WHERE id NOT IN (SELECT id FROM current);
+        DELETE FROM history WHERE id NOT IN (SELECT id FROM \(ProjectionSchema.present));
         DELETE FROM membership;
         UPDATE meta SET cluster = \(Int64(bitPattern: clusterID)), applied_index = 1,
           applied_term = 1, revision = \(revision), compacted_revision = \(revision),

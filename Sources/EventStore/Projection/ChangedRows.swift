@@ -1,6 +1,6 @@
 import Keyspace
 
-/// Which row holds each key's value after a batch of events.
+/// The rows of a batch of events, in the order of their keys.
 struct ChangedRows {
   private struct Place {
     /// Of the key, the eight bytes behind what all keys begin with.
@@ -8,50 +8,51 @@ struct ChangedRows {
     var index: Int
   }
 
-  private var keys: [Key] = []
-  private var rows: [Int64] = []
-
-  /// The newest change of `key`.
-  ///
-  /// - Parameter row: the id of the row with its value; 0: it is deleted.
-  mutating func add(_ key: Key, row: Int64) {
-    keys.append(key)
-    rows.append(row)
+  private struct Row {
+    var key: Key
+    var id: Int64
+    var kind: Event.Kind
   }
 
-  /// Each key once, with its newest row, in the order of the keys, so that each page of an index is
-  /// visited once.
-  func forEachNewest(
-    _ body: (Key, Int64) throws(ProjectionError) -> Void
+  private var rows: [Row] = []
+
+  init(capacity: Int = 0) { rows.reserveCapacity(capacity) }
+
+  /// A row; those of one key come in the order of their ids.
+  mutating func add(_ key: Key, id: Int64, kind: Event.Kind) {
+    rows.append(Row(key: key, id: id, kind: kind))
+  }
+
+  /// By key, then by id, so that each page of an index is visited once.
+  func forEachRow(
+    _ body: (Key, Int64, Event.Kind) throws(ProjectionError) -> Void
   ) throws(ProjectionError) {
-    let places = sorted()
-    for (position, place) in places.enumerated() {
-      let key = keys[place.index]
-      let isNewest = position + 1 == places.count || keys[places[position + 1].index] != key
-      if isNewest { try body(key, rows[place.index]) }
+    for place in sorted() {
+      let row = rows[place.index]
+      try body(row.key, row.id, row.kind)
     }
   }
 
   /// By key, then by age. Most comparisons are of one word each, without a look at the keys.
   private func sorted() -> [Place] {
     let common = commonPrefix
-    var places = keys.indices.map { index in
-      Place(bytes: Self.word(keys[index].bytes, at: common), index: index)
+    var places = rows.indices.map { index in
+      Place(bytes: Self.word(rows[index].key.bytes, at: common), index: index)
     }
     places.sort { left, right in
       if left.bytes != right.bytes { return left.bytes < right.bytes }
-      let (leftKey, rightKey) = (keys[left.index], keys[right.index])
+      let (leftKey, rightKey) = (rows[left.index].key, rows[right.index].key)
       return leftKey == rightKey ? left.index < right.index : leftKey < rightKey
     }
     return places
   }
 
   private var commonPrefix: Int {
-    guard let first = keys.first?.bytes else { return 0 }
+    guard let first = rows.first?.key.bytes else { return 0 }
     var length = first.count
-    for key in keys.dropFirst() {
+    for row in rows.dropFirst() {
       var same = 0
-      let bytes = key.bytes
+      let bytes = row.key.bytes
       while same < length, same < bytes.count, bytes[same] == first[same] { same += 1 }
       length = same
     }

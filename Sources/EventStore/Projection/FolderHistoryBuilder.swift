@@ -39,6 +39,15 @@ struct FolderHistoryBuilder {
           (SELECT *, 1 AS committed FROM main.history
           UNION ALL SELECT * FROM temp.tail)
           """,
+        versions: """
+          (SELECT key, id, kind FROM versions
+          UNION ALL SELECT key, id, kind FROM temp.tail)
+          """,
+        moments: """
+          (SELECT block, least_ms, greatest_ms FROM moments
+          UNION ALL SELECT id >> \(ProjectionSchema.blockIDBits), min(time_ms), max(time_ms)
+          FROM temp.tail GROUP BY 1)
+          """,
         meta: meta, newestRevision: newest))
     return FolderHistory(
       reader: reader, notes: notes, replayedEntries: replayed, uncommittedEntries: uncommitted,
@@ -52,7 +61,8 @@ struct FolderHistoryBuilder {
         let connection = try connect()
         let version = try connection.integer("PRAGMA user_version") ?? 0
         if version > ProjectionSchema.version { throw .newerVersion(Int(version)) }
-        if version < ProjectionSchema.version { throw .damaged("it is no projection") }
+        if version < 1 { throw .damaged("it is no projection") }
+        try ProjectionSchema.show(connection)
         try connection.execute("BEGIN")
         _ = try Projection.loadCurrent(connection).restored()
         return (connection, false)
@@ -130,8 +140,7 @@ struct FolderHistoryBuilder {
     try connection.execute(
       """
       CREATE TEMP TABLE tail(\(ProjectionSchema.historyColumns), committed INTEGER NOT NULL);
-      CREATE INDEX temp.tail_key ON tail(key, revision, kind);
-      CREATE INDEX temp.tail_time ON tail(time_ms);
+      CREATE INDEX temp.tail_key ON tail(key, id, kind);
       """)
     guard let log, log.lastIndex > meta.appliedIndex else { return meta.revision }
     guard log.base.index <= meta.appliedIndex else {

@@ -11,6 +11,9 @@ public final class HistoryReader: Sendable {
     let connection: SQLiteConnection
     /// The table or view of events, with the column `committed`.
     let events: String
+    /// The tables or views of where each key's events are, and of which times.
+    var versions = "versions"
+    var moments = "moments"
     var meta: ProjectionMeta
     /// With the tail that is not in the database yet.
     var newestRevision: Revision
@@ -24,6 +27,7 @@ public final class HistoryReader: Sendable {
     let connection = try SQLiteConnection(path: path, mode: .readOnly)
     let version = try connection.integer("PRAGMA user_version") ?? 0
     if version > ProjectionSchema.version { throw .newerVersion(Int(version)) }
+    try ProjectionSchema.show(connection)
     try connection.execute("BEGIN")
     let meta = try ProjectionMeta.read(connection)
     self.init(
@@ -117,26 +121,12 @@ extension HistoryReader {
     try read { (source) throws(ProjectionError) in
       let statement = try source.connection.prepare(
         """
-        SELECT \(Self.columns) FROM \(source.events) WHERE key = ? AND revision < ?
-        ORDER BY revision DESC LIMIT 1
+        SELECT \(Self.columns) FROM \(source.events) WHERE id =
+          (SELECT max(id) FROM \(source.versions) WHERE key = ? AND id < ?)
         """)
       statement.bind(1, key.bytes)
-      statement.bind(2, Int64(clamping: revision))
+      statement.bind(2, ProjectionSchema.id(revision))
       return try statement.step() ? HistoryEvent(statement) : nil
-    }
-  }
-
-  /// The newest revision that happened at `timeMilliseconds` (since 1970) or before; `nil` where
-  /// none is kept.
-  public func revision(atTime timeMilliseconds: UInt64) throws(ProjectionError) -> Revision? {
-    try read { (source) throws(ProjectionError) in
-      let statement = try source.connection.prepare(
-        """
-        SELECT revision FROM \(source.events) WHERE time_ms <= ?
-        ORDER BY time_ms DESC, id DESC LIMIT 1
-        """)
-      statement.bind(1, Int64(clamping: timeMilliseconds))
-      return try statement.step() ? statement.unsigned(0) : nil
     }
   }
 }

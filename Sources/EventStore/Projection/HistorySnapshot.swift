@@ -95,8 +95,8 @@ extension HistoryReader {
   /// the row with the maximum.
   private static func newestOfEachKey(_ source: Source, end: Key?, limit: Int) -> String {
     """
-    SELECT max(id) AS id, kind FROM \(source.events)
-    WHERE revision <= ?1 AND key >= ?2 \(end == nil ? "" : "AND key < ?3")
+    SELECT max(id) AS id, kind FROM \(source.versions)
+    WHERE id < ?1 AND key >= ?2 \(end == nil ? "" : "AND key < ?3")
     GROUP BY key HAVING kind = 0 ORDER BY key \(limit > 0 ? "LIMIT \(limit)" : "")
     """
   }
@@ -104,7 +104,7 @@ extension HistoryReader {
   private static func bind(
     _ statement: SQLiteStatement, _ revision: Revision, _ start: Key, _ end: Key?
   ) {
-    statement.bind(1, Int64(clamping: revision))
+    statement.bind(1, ProjectionSchema.id(revision &+ 1))
     statement.bind(2, start.bytes)
     if let end { statement.bind(3, end.bytes) }
   }

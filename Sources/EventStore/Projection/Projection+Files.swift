@@ -110,19 +110,24 @@ extension Projection {
   }
 
   /// Checks what can be checked without knowing the log: that the file is a whole and sound
-  /// database, of a version that is known.
+  /// database, of a version that is known. One of the first version becomes one of this version.
   static func check(_ path: String) throws(ProjectionError) {
     let connection = try SQLiteConnection(path: path, mode: .readWrite)
     let version = try connection.integer("PRAGMA user_version") ?? 0
     if version > ProjectionSchema.version { throw .newerVersion(Int(version)) }
-    if version != ProjectionSchema.version { throw .damaged("it is no projection") }
+    if version < 1 { throw .damaged("it is no projection") }
+    try quickCheck(connection)
+    do { _ = try ProjectionMeta.read(connection) } catch .failed(let reason) {
+      throw .damaged(reason)
+    } catch { throw error }
+    try ProjectionSchema.upgrade(connection)
+  }
+
+  private static func quickCheck(_ connection: SQLiteConnection) throws(ProjectionError) {
     let statement = try connection.prepare("PRAGMA quick_check(1)")
     guard try statement.step() else { throw .damaged("it can't be checked") }
     let found = statement.text(0)
     if found != "ok" { throw .damaged(found) }
-    do { _ = try ProjectionMeta.read(connection) } catch .failed(let reason) {
-      throw .damaged(reason)
-    } catch { throw error }
   }
 
   /// Moves a damaged database away and returns where it is now.

@@ -37,8 +37,10 @@ extension Projection {
       try connection.execute(
         """
         DELETE FROM history WHERE id IN (
-          SELECT old.id FROM history new JOIN history old
-          ON old.key = new.key AND old.revision = new.prev_revision
+          SELECT old.id FROM history new JOIN versions old
+          ON old.key = new.key
+            AND old.id >= new.prev_revision << \(ProjectionSchema.positionBits)
+            AND old.id < (new.prev_revision + 1) << \(ProjectionSchema.positionBits)
           WHERE new.id >= \(low) AND new.id < \(high) AND new.prev_revision > 0)
         """)
       removed += connection.changes
@@ -47,9 +49,22 @@ extension Projection {
       try connection.execute("UPDATE meta SET compacted_revision = \(end)")
     }
     meta.compactedRevision = end
+    try forgetMoments(before: end, isComplete: end >= wanted)
     let stillTooLarge = try revision(toFit: maximumBytes) > end
     return ProjectionPruning(
       removedRows: removed, compactedRevision: end, isComplete: end >= byTime && !stillTooLarge)
+  }
+
+  /// Removes the times of blocks of which nothing is left.
+  private func forgetMoments(before revision: Revision, isComplete: Bool) throws(ProjectionError) {
+    guard isComplete else { return }
+    let bits = ProjectionSchema.blockIDBits
+    try connection.execute(
+      """
+      DELETE FROM moments WHERE block < \(ProjectionSchema.block(of: revision)) AND NOT EXISTS (
+        SELECT 1 FROM history
+        WHERE id >= moments.block << \(bits) AND id < (moments.block + 1) << \(bits))
+      """)
   }
 
   /// The last revision before the first that is not older than `time`.

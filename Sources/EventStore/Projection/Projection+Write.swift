@@ -15,9 +15,11 @@ extension Projection {
     let requestsBefore = nextRequest
     do {
       try connection.transaction { () throws(ProjectionError) in
-        var changed = ChangedRows()
-        for applied in new { try write(applied, &changed) }
-        try writeCurrent(changed)
+        var changed = ChangedRows(capacity: new.count)
+        var moments = Moments()
+        for applied in new { try write(applied, &changed, &moments) }
+        try write(changed)
+        try write(moments)
         if nextRequest > Self.rememberedRequests + 1 {
           statements.forgetRequests.bind(1, nextRequest - 1 - Self.rememberedRequests)
           try statements.forgetRequests.run()
@@ -41,7 +43,7 @@ extension Projection {
   }
 
   private func write(
-    _ applied: AppliedBatch, _ changed: inout ChangedRows
+    _ applied: AppliedBatch, _ changed: inout ChangedRows, _ moments: inout Moments
   ) throws(ProjectionError) {
     var position = 0
     var revision: Revision = 0
@@ -52,7 +54,8 @@ extension Projection {
         event, position: position, by: statements.insertHistory, bound: boundProvenance)
       boundProvenance = event.provenance
       changed.add(
-        event.key, row: event.kind == .put ? ProjectionSchema.id(revision, position: position) : 0)
+        event.key, id: ProjectionSchema.id(revision, position: position), kind: event.kind)
+      moments.add(revision, timeMilliseconds: event.timeMilliseconds)
     }
     if let membership = applied.membership {
       statements.setMembership.bind(1, membership)
@@ -61,14 +64,22 @@ extension Projection {
     for (id, result) in applied.requests where id != 0 { try remember(id, result) }
   }
 
-  private func writeCurrent(_ changed: ChangedRows) throws(ProjectionError) {
-    try changed.forEachNewest { (key, row) throws(ProjectionError) in
-      if row == 0 {
-        try statements.removeCurrent.run(lending: key.bytes, at: 1)
-      } else {
-        statements.setCurrent.bind(2, row)
-        try statements.setCurrent.run(lending: key.bytes, at: 1)
-      }
+  private func write(_ changed: ChangedRows) throws(ProjectionError) {
+    let add = statements.addVersion
+    try changed.forEachRow { (key, id, kind) throws(ProjectionError) in
+      add.bind(2, id)
+      add.bind(3, Int64(kind.rawValue))
+      try add.run(lending: key.bytes, at: 1)
+    }
+  }
+
+  private func write(_ moments: Moments) throws(ProjectionError) {
+    let add = statements.addMoment
+    for (block, times) in moments.blocks {
+      add.bind(1, block)
+      add.bind(2, Int64(clamping: times.lowerBound))
+      add.bind(3, Int64(clamping: times.upperBound))
+      try add.run()
     }
   }
 

@@ -41,8 +41,8 @@ public final class Projection {
 
   struct Statements {
     let insertHistory: SQLiteStatement
-    let setCurrent: SQLiteStatement
-    let removeCurrent: SQLiteStatement
+    let addVersion: SQLiteStatement
+    let addMoment: SQLiteStatement
     let addRequest: SQLiteStatement
     let forgetRequests: SQLiteStatement
     let setMeta: SQLiteStatement
@@ -94,8 +94,13 @@ public final class Projection {
     nextRequest = lastRequest + 1
     statements = Statements(
       insertHistory: try connection.prepare(ProjectionSchema.insert(into: "history")),
-      setCurrent: try connection.prepare("INSERT OR REPLACE INTO current(key, id) VALUES(?, ?)"),
-      removeCurrent: try connection.prepare("DELETE FROM current WHERE key = ?"),
+      addVersion: try connection.prepare("INSERT INTO versions(key, id, kind) VALUES(?, ?, ?)"),
+      addMoment: try connection.prepare(
+        """
+        INSERT INTO moments(block, least_ms, greatest_ms) VALUES(?, ?, ?)
+        ON CONFLICT(block) DO UPDATE SET least_ms = min(least_ms, excluded.least_ms),
+          greatest_ms = max(greatest_ms, excluded.greatest_ms)
+        """),
       addRequest: try connection.prepare(
         """
         INSERT OR REPLACE INTO requests(sequence, request_id, conflict_key, revision)
@@ -140,8 +145,8 @@ public final class Projection {
     var entries: [Entry] = []
     let rows = try connection.prepare(
       """
-      SELECT c.key, h.key = c.key, h.value, h.create_revision, h.revision
-      FROM main.current c LEFT JOIN main.history h ON h.id = c.id ORDER BY c.key
+      SELECT p.key, h.key = p.key, h.value, h.create_revision, h.revision
+      FROM \(ProjectionSchema.present) p LEFT JOIN main.history h ON h.id = p.id ORDER BY p.key
       """)
     while try rows.step() {
       let key = Key(bytes: rows.bytes(0))

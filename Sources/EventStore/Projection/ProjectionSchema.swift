@@ -2,7 +2,7 @@ import Keyspace
 
 /// The tables of the projection.
 enum ProjectionSchema {
-  static let version: Int64 = 1
+  static let version: Int64 = 2
 
   /// A history row's id holds its revision and, in the lower bits, its position in the
   /// transaction, so rows are stored in the order of what happened.
@@ -29,9 +29,7 @@ enum ProjectionSchema {
 
   static let create = """
     CREATE TABLE history(\(historyColumns));
-    CREATE INDEX history_key ON history(key, revision, kind);
-    CREATE INDEX history_time ON history(time_ms);
-    CREATE TABLE current(key BLOB PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;
+    \(createIndices)
     CREATE TABLE requests(
       sequence INTEGER PRIMARY KEY, request_id INTEGER NOT NULL,
       conflict_key BLOB, revision INTEGER NOT NULL);
@@ -42,6 +40,81 @@ enum ProjectionSchema {
       compacted_revision INTEGER NOT NULL);
     PRAGMA user_version = \(version);
     """
+
+  /// Where each key's rows of history are, and what times they are of.
+  ///
+  /// Tables instead of indices of SQLite, which would take each row by itself: `versions` is written in the
+  /// order of keys, a batch at a time, so that each of its pages is visited once; and `moments` has one row
+  /// for a block of revisions. The present is the newest version of each key.
+  private static let createIndices = """
+    CREATE TABLE versions(
+      key BLOB NOT NULL, id INTEGER NOT NULL, kind INTEGER NOT NULL,
+      PRIMARY KEY(key, id)) WITHOUT ROWID;
+    CREATE TRIGGER history_removed AFTER DELETE ON history BEGIN
+      DELETE FROM versions WHERE key = OLD.key AND id = OLD.id;
+    END;
+    CREATE TABLE moments(
+      block INTEGER PRIMARY KEY, least_ms INTEGER NOT NULL, greatest_ms INTEGER NOT NULL);
+    """
+
+  /// Revisions in a block of `moments`, as a power of two.
+  static let blockBits: UInt64 = 10
+  /// An id's block is what is above these bits.
+  static let blockIDBits = Int64(positionBits + blockBits)
+
+  static func block(of revision: Revision) -> Int64 { id(revision) >> blockIDBits }
+
+  /// The first id of a block.
+  static func id(ofBlock block: Int64) -> Int64 {
+    block >= 0 && block <= Int64.max >> blockIDBits ? block << blockIDBits : Int64.max
+  }
+
+  /// Adds to `versions` and `moments` what they lack of the rows in `source`.
+  static func index(_ source: String) -> String {
+    """
+    INSERT OR REPLACE INTO main.versions(key, id, kind)
+      SELECT key, id, kind FROM \(source) ORDER BY key, id;
+    INSERT INTO main.moments(block, least_ms, greatest_ms)
+      SELECT id >> \(blockIDBits), min(time_ms), max(time_ms) FROM \(source) WHERE true GROUP BY 1
+      ON CONFLICT(block) DO UPDATE SET least_ms = min(least_ms, excluded.least_ms),
+        greatest_ms = max(greatest_ms, excluded.greatest_ms);
+    """
+  }
+
+  /// The ids of the newest version of each key that is present.
+  static let present = """
+    (SELECT key, max(id) AS id, kind FROM versions GROUP BY key HAVING kind = 0)
+    """
+
+  /// Makes a database of the first version, which has indices and a table of what is present, one of
+  /// this version.
+  static func upgrade(_ connection: SQLiteConnection) throws(ProjectionError) {
+    guard try connection.integer("PRAGMA user_version") == 1 else { return }
+    try connection.transaction { () throws(ProjectionError) in
+      try connection.execute(
+        """
+        \(createIndices)
+        \(index("main.history"))
+        DROP INDEX IF EXISTS history_key;
+        DROP INDEX IF EXISTS history_time;
+        DROP TABLE IF EXISTS current;
+        PRAGMA user_version = \(version);
+        """)
+    }
+  }
+
+  /// Has a database of the first version that must not be changed look like one of this version; to be
+  /// called outside of a transaction.
+  static func show(_ connection: SQLiteConnection) throws(ProjectionError) {
+    guard try connection.integer("PRAGMA user_version") == 1 else { return }
+    try connection.execute(
+      """
+      CREATE TEMP VIEW versions AS SELECT key, id, kind FROM main.history;
+      CREATE TEMP VIEW moments AS
+        SELECT id >> \(blockIDBits) AS block, min(time_ms) AS least_ms, max(time_ms) AS greatest_ms
+        FROM main.history GROUP BY 1;
+      """)
+  }
 
   /// Databases of the first version lack it.
   static let createMembership = """

@@ -6,7 +6,7 @@ extension CustomResource {
     var findings = FieldValidation.Findings()
     guard object.objectValue != nil else {
       findings.mismatch = FieldValidation.TypeMismatch(
-        message: "json: cannot unmarshal \(GoFormat.typeName(object)) into Go value of type "
+        message: "json: cannot unmarshal \(object.typeName) into Go value of type "
           + "map[string]interface {}", path: "")
       return findings
     }

@@ -3,7 +3,7 @@ import JSONDocument
 extension FieldValidation.Walker {
   func mismatch(_ value: JSONValue, _ typeName: String) -> FieldValidation.TypeMismatch {
     FieldValidation.TypeMismatch(
-      message: "json: cannot unmarshal \(GoFormat.typeName(value)) into Go value of type "
+      message: "json: cannot unmarshal \(value.typeName) into Go value of type "
         + Self.goName(typeName), path: "")
   }
 
@@ -11,7 +11,7 @@ extension FieldValidation.Walker {
   static func mismatch(
     _ value: JSONValue, expected: FieldType, owner: TypeInfo, path: String, _ catalogue: Catalogue
   ) -> FieldValidation.TypeMismatch {
-    var found = GoFormat.typeName(value)
+    var found = value.typeName
     if case .integer = expected {
       // Go quotes the number where it only doesn't fit.
       if value.doubleValue != nil { found = "number \(value.text)" }

@@ -19,18 +19,6 @@ public enum GoFormat {
     return "map[" + members.joined(separator: " ") + "]"
   }
 
-  /// The type as Go's encoding/json calls it in errors.
-  public static func typeName(_ value: JSONValue) -> String {
-    switch value {
-    case .null: "null"
-    case .bool: "bool"
-    case .int, .double: "number"
-    case .string: "string"
-    case .array: "array"
-    case .object: "object"
-    }
-  }
-
   /// A string as `%q` prints it.
   public static func quoted(_ text: String) -> String {
     var result = "\""

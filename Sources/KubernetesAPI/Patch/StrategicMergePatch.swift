@@ -17,7 +17,7 @@ public enum StrategicMergePatch {
   ) throws(PatchError) -> JSONValue {
     guard case .object(let changes) = patch else {
       throw .malformed(
-        "json: cannot unmarshal \(GoFormat.typeName(patch)) into Go value of type "
+        "json: cannot unmarshal \(patch.typeName) into Go value of type "
           + "map[string]interface {}")
     }
     guard case .object(let original) = document else {

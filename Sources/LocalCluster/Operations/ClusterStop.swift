@@ -1,3 +1,4 @@
+import ChildProcesses
 import ClusterConfiguration
 import Foundation
 import PodNetwork
