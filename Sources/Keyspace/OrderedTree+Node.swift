@@ -7,7 +7,7 @@ extension OrderedTree {
     static var maximumKeys: Int { 16 }
     static var minimumKeys: Int { 4 }
 
-    var keys: [Key]
+    var keys: SortedKeys
     var values: [Value]
     var children: [Node]
     /// Keys in this subtree.
@@ -20,15 +20,15 @@ extension OrderedTree {
       count = node.count
     }
 
-    init(keys: [Key] = [], values: [Value] = []) {
-      self.keys = keys
+    init(keys: some Collection<Key> = [], values: [Value] = []) {
+      self.keys = SortedKeys(keys)
       self.values = values
       children = []
       count = keys.count
     }
 
-    init(keys: [Key], children: [Node]) {
-      self.keys = keys
+    init(keys: some Collection<Key>, children: [Node]) {
+      self.keys = SortedKeys(keys)
       values = []
       self.children = children
       count = children.reduce(0) { $0 + $1.count }
@@ -39,20 +39,12 @@ extension OrderedTree {
     func copy() -> Node { Node(copying: self) }
 
     /// The first index whose key is not below `key`.
-    func lowerBound(_ key: Key) -> Int {
-      var low = 0
-      var high = keys.count
-      while low < high {
-        let middle = (low + high) / 2
-        if keys[middle] < key { low = middle + 1 } else { high = middle }
-      }
-      return low
-    }
+    func lowerBound(_ key: Key) -> Int { keys.find(key).index }
 
     /// The child whose range contains `key`.
     func childIndex(for key: Key) -> Int {
-      let index = lowerBound(key)
-      return index < keys.count && keys[index] == key ? index + 1 : index
+      let (index, isThere) = keys.find(key)
+      return isThere ? index + 1 : index
     }
   }
 }
@@ -65,8 +57,8 @@ extension OrderedTree.Node {
   /// - Parameter body: gets the key as the tree holds it, where it does.
   func update(_ key: Key, _ body: (Key, Value?) -> Value) -> (previous: Value?, split: Split?) {
     if isLeaf {
-      let index = lowerBound(key)
-      if index < keys.count, keys[index] == key {
+      let (index, isThere) = keys.find(key)
+      if isThere {
         let previous = values[index]
         values[index] = body(keys[index], previous)
         return (previous, nil)
@@ -91,8 +83,8 @@ extension OrderedTree.Node {
   /// `self` is referenced by the mutating tree alone and holds `key`.
   func remove(_ key: Key) -> Value? {
     if isLeaf {
-      let index = lowerBound(key)
-      guard index < keys.count, keys[index] == key else { return nil }
+      let (index, isThere) = keys.find(key)
+      guard isThere else { return nil }
       keys.remove(at: index)
       count -= 1
       return values.remove(at: index)
@@ -134,8 +126,8 @@ extension OrderedTree.Node {
   }
 
   private func splitLeaf(at index: Int) -> Split {
-    let right = OrderedTree.Node(keys: Array(keys[index...]), values: Array(values[index...]))
-    keys.removeSubrange(index...)
+    let right = OrderedTree.Node(keys: keys[index...], values: Array(values[index...]))
+    keys.removeFrom(index)
     values.removeSubrange(index...)
     count = keys.count
     return (right.keys[0], right)
@@ -145,8 +137,8 @@ extension OrderedTree.Node {
   private func splitInner(at index: Int) -> Split {
     let separator = keys[index]
     let right = OrderedTree.Node(
-      keys: Array(keys[(index + 1)...]), children: Array(children[(index + 1)...]))
-    keys.removeSubrange(index...)
+      keys: keys[(index + 1)...], children: Array(children[(index + 1)...]))
+    keys.removeFrom(index)
     children.removeSubrange((index + 1)...)
     count -= right.count
     return (separator, right)
@@ -161,9 +153,11 @@ extension OrderedTree.Node {
     let right = children[first + 1]
     let joined =
       left.isLeaf
-      ? OrderedTree.Node(keys: left.keys + right.keys, values: left.values + right.values)
+      ? OrderedTree.Node(
+        keys: Array(left.keys) + Array(right.keys), values: left.values + right.values)
       : OrderedTree.Node(
-        keys: left.keys + [keys[first]] + right.keys, children: left.children + right.children)
+        keys: Array(left.keys) + [keys[first]] + Array(right.keys),
+        children: left.children + right.children)
     children[first] = joined
     if joined.keys.count <= Self.maximumKeys {
       keys.remove(at: first)
@@ -172,7 +166,7 @@ extension OrderedTree.Node {
     }
     let middle = joined.keys.count / 2
     let split = joined.isLeaf ? joined.splitLeaf(at: middle) : joined.splitInner(at: middle)
-    keys[first] = split.separator
+    keys.replace(at: first, by: split.separator)
     children[first + 1] = split.right
   }
 }

@@ -14,8 +14,8 @@ public struct OrderedTree<Value> {
   public func get(_ key: Key) -> Value? {
     var node = root
     while !node.isLeaf { node = node.children[node.childIndex(for: key)] }
-    let index = node.lowerBound(key)
-    return index < node.keys.count && node.keys[index] == key ? node.values[index] : nil
+    let (index, isThere) = node.keys.find(key)
+    return isThere ? node.values[index] : nil
   }
 
   /// Sets the value of `key` and returns what it held before.

@@ -82,7 +82,7 @@ public final class Projection {
     try connection.execute(
       """
       PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;
-      PRAGMA wal_autocheckpoint = \(Self.checkpointPages); PRAGMA cache_size = -8192;
+      PRAGMA wal_autocheckpoint = \(Self.checkpointPages); PRAGMA cache_size = -4096;
       """)
     try connection.execute(ProjectionSchema.createMembership)
     meta = try ProjectionMeta.read(connection)
