@@ -56,8 +56,8 @@ let package = Package(
     .target(
       name: "EventStore",
       dependencies: [
-        "SeededRuns", "Raft", "Keyspace", "EventLog", "CSQLite", "CLZ4", "CMalloc", nio, nioPosix,
-        nioSSL, x509, logging,
+        "SeededRuns", "Raft", "Keyspace", "EventLog", "ChildProcesses", "CSQLite", "CLZ4",
+        "CMalloc", nio, nioPosix, nioSSL, x509, logging,
       ]),
 
     // The API.

@@ -27,13 +27,13 @@ extension Simulation {
     return !known.isEmpty && known.allSatisfy { suffice(ids, for: $0) }
   }
 
+  /// Learners may come to have the log in any order.
   func suffice(_ ids: Set<ReplicaID>, for membership: Membership) -> Bool {
-    var next: Membership? = membership
-    while let membership = next {
-      if !membership.hasMajority(ids) { return false }
-      next = membership.leavingJoint.successor { _ in true }
+    guard membership.hasMajority(ids) else { return false }
+    let settled = membership.leavingJoint
+    return settled.learners.allSatisfy { learner in
+      settled.successor { $0 == learner }.map { suffice(ids, for: $0) } ?? true
     }
-    return true
   }
 
   func mayLose(_ victim: SimulatedReplica) -> Bool {

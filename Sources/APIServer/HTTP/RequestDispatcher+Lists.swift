@@ -5,10 +5,6 @@ import NIOCore
 
 // Lists in JSON, made of stored bytes while the client takes them.
 extension RequestDispatcher {
-  /// Objects that are read, and bytes that are gathered, for one piece of a list.
-  static let pieceObjects = 32
-  static let pieceBytes = 64 * 1024
-
   /// A list of all objects in the form in which they are stored: read from one state of the store
   /// as the client takes it. `nil` for any other list.
   func wholeList(_ call: ResourceCall, _ selection: ListSelection) async throws(APIStatus)
@@ -26,10 +22,10 @@ extension RequestDispatcher {
     let end = prefix.prefixEnd
     let next = LockedValue<Key?>(prefix)
     let registry = registry
-    return pieces(call, listHead(result, call)) {
+    return pieces(call, listHead(result, call)) { limit in
       guard let start = next.get() else { return nil }
-      let entries = reader.range(from: start, to: end, limit: Self.pieceObjects)
-      let isLast = entries.count < Self.pieceObjects
+      let entries = reader.range(from: start, to: end, limit: limit)
+      let isLast = entries.count < limit
       next.set(isLast ? nil : entries.last.map { Key(bytes: $0.key.bytes + [0]) })
       guard !entries.isEmpty else { return nil }
       return resource.custom == nil
@@ -41,10 +37,10 @@ extension RequestDispatcher {
   func selectedList(_ result: ListResult, _ call: ResourceCall) -> APIResponse {
     let objects = result.objects
     let position = LockedValue(0)
-    return pieces(call, listHead(result, call)) {
+    return pieces(call, listHead(result, call)) { limit in
       let start = position.get()
       guard start < objects.count else { return nil }
-      let end = min(start + Self.pieceObjects, objects.count)
+      let end = min(start + limit, objects.count)
       position.set(end)
       return objects[start..<end].map(\.bytes)
     }
@@ -60,23 +56,31 @@ extension RequestDispatcher {
     return output
   }
 
-  /// - Parameter objects: the next ones, never none; `nil` after the last.
+  /// What an object is taken to have before one was seen.
+  private static let usualObjectBytes = 4_096
+
+  /// - Parameter objects: the next ones, at most so many, never none; `nil` after the last.
   private func pieces(
     _ call: ResourceCall, _ head: [UInt8],
-    objects: @escaping @Sendable () -> [[UInt8]]?
+    objects: @escaping @Sendable (_ limit: Int) -> [[UInt8]]?
   ) -> APIResponse {
     let prefix = ObjectCodec.listedPrefix(call.resource)
-    let state = LockedValue<(isFirst: Bool, isEnded: Bool)>((true, false))
+    let state = LockedValue<(isFirst: Bool, isEnded: Bool, objectBytes: Int)>(
+      (true, false, Self.usualObjectBytes))
+    let share = listPieces.begin()
     var response = APIResponse(bytes: [])
     response.body = .pieces(
       ResponsePieces {
-        var (isFirst, isEnded) = state.get()
+        var (isFirst, isEnded, objectBytes) = state.get()
         guard !isEnded else { return nil }
+        let pieceBytes = share.bytes
         var output = ByteBuffer()
-        output.reserveCapacity(Self.pieceBytes * 2)
+        output.reserveCapacity(pieceBytes * 2)
         if isFirst { output.writeBytes(head) }
-        while output.readableBytes < Self.pieceBytes {
-          guard let next = objects() else {
+        while output.readableBytes + objectBytes < pieceBytes || output.readableBytes == 0 {
+          let before = output.readableBytes
+          let limit = share.objects(bytes: pieceBytes - before, objectBytes: objectBytes)
+          guard let next = objects(limit) else {
             output.writeStaticString("]}")
             isEnded = true
             break
@@ -86,9 +90,10 @@ extension RequestDispatcher {
             isFirst = false
             ObjectCodec.writeListItem(bytes, prefix: prefix, to: &output)
           }
+          objectBytes = (output.readableBytes - before) / next.count
         }
         // Nothing was written yet where the list is empty.
-        state.set((isFirst && !isEnded, isEnded))
+        state.set((isFirst && !isEnded, isEnded, objectBytes))
         return output
       })
     return response

@@ -20,6 +20,7 @@ final class RequestDispatcher: Sendable {
   let clusterChange: ClusterChange?
   let logger: Logger
   let metrics = Metrics()
+  let listPieces = ListPieces()
   var discovery: Discovery {
     Discovery(catalogue: registry.catalogue, custom: registry.customResources.current())
   }

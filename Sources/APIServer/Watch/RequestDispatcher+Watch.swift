@@ -83,7 +83,7 @@ extension RequestDispatcher {
   ) async throws(APIStatus) -> Bool {
     var position: Key? = start.reader == nil ? nil : start.prefix
     while let key = position {
-      let (objects, next) = try start.objects(from: key, limit: Self.pieceObjects)
+      let (objects, next) = try start.objects(from: key, limit: ListPieces.objects)
       session.receive(
         .changes(
           objects.map { WatchChange(kind: .added, source: .object($0)) },

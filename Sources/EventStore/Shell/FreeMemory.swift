@@ -1,3 +1,5 @@
+import ChildProcesses
+
 #if canImport(Glibc)
   import CMalloc
 #endif
@@ -5,7 +7,7 @@
 /// Gives memory that was freed after a burst of writes back to the system.
 ///
 /// The C library keeps what is freed below other allocations of an arena. A burst leaves much of
-/// that behind: entries, events and values that were replaced. Going through the arenas takes
+/// that behind: entries, events and values that were replaced; and code that ran for it alone. Going through the arenas takes
 /// milliseconds in which others wait for them, so it is done only once nothing has been written for
 /// a while.
 struct FreeMemory {
@@ -38,5 +40,6 @@ struct FreeMemory {
     #if canImport(Glibc)
       malloc_trim(0)
     #endif
+    ProgramPages.giveBack()
   }
 }
