@@ -1,7 +1,7 @@
 import Glibc
 
-/// Files of /proc and /sys, whose size is not known before they are read. They come in pieces, of which a
-/// short one is not the last.
+/// Files of /proc and /sys, whose size is not known before they are read. They come in pieces, of
+/// which a short one is not the last.
 public enum KernelFile {
   /// Nil where it can't be read.
   public static func read(_ path: String) -> [UInt8]? {

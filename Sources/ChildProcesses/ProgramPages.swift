@@ -2,13 +2,13 @@ import Glibc
 
 /// The code of this process, and of its libraries, in memory.
 ///
-/// Much of it runs while a server starts and then no more: the dynamic linker's relocation, reading of
-/// configuration, keys and the stored state. Its pages are those of the files, so they are given back once
-/// the server is ready, and again after bursts of work; what is needed all the same is mapped again when it
-/// runs, mostly from the system's cache.
+/// Much of it runs while a server starts and then no more: the dynamic linker's relocation, reading
+/// of configuration, keys and the stored state. Its pages are those of the files, so they are given
+/// back once the server is ready, and again after bursts of work; what is needed all the same is
+/// mapped again when it runs, mostly from the system's cache.
 public enum ProgramPages {
-  /// Where code is mapped of which no page differs from its file: where one does, as below a debugger's
-  /// breakpoint, the file's would be the wrong one.
+  /// Where code is mapped of which no page differs from its file: where one does, as below a
+  /// debugger's breakpoint, the file's would be the wrong one.
   ///
   /// - Parameter smaps: of a process, as proc_pid_smaps(5) describes it.
   static func unchangedCode(smaps: some StringProtocol) -> [Range<UInt>] {

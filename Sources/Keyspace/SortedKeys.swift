@@ -6,11 +6,11 @@
 
 /// Some keys in their order, with what tells most of them apart beside each other.
 ///
-/// Each key is bytes elsewhere in memory, so that comparing it means to wait for these. Keys that are
-/// neighbours begin alike; of what comes behind that, eight bytes of each are kept here as a number, and a
-/// search compares those: it looks at the bytes of one key to see that the sought one begins alike, and at
-/// those of the keys that have the same number. (Prefix truncation and poor man's normalized keys: Graefe,
-/// "Modern B-Tree Techniques", 2011, §3.5.)
+/// Each key is bytes elsewhere in memory, so that comparing it means to wait for these. Keys that
+/// are neighbours begin alike; of what comes behind that, eight bytes of each are kept here as a
+/// number, and a search compares those: it looks at the bytes of one key to see that the sought one
+/// begins alike, and at those of the keys that have the same number. (Prefix truncation and poor
+/// man's normalized keys: Graefe, "Modern B-Tree Techniques", 2011, §3.5.)
 struct SortedKeys: Sendable {
   private struct Slot {
     /// The bytes from `shared` on, see `word`.
@@ -80,8 +80,8 @@ struct SortedKeys: Sendable {
     }
   }
 
-  /// How the first bytes of `left` compare with those of `right`, which has as many; a key that ends before
-  /// comes first.
+  /// How the first bytes of `left` compare with those of `right`, which has as many; a key that
+  /// ends before comes first.
   private static func order(_ left: Key, _ right: Key, bytes count: Int) -> Int32 {
     left.bytes.withUnsafeBufferPointer { left in
       right.bytes.withUnsafeBufferPointer { right in
@@ -95,8 +95,8 @@ struct SortedKeys: Sendable {
     }
   }
 
-  /// Eight bytes as a number that sorts as they do. Where a key ends there are zeros, which other keys may
-  /// have as bytes: the same number does not mean the same key.
+  /// Eight bytes as a number that sorts as they do. Where a key ends there are zeros, which other
+  /// keys may have as bytes: the same number does not mean the same key.
   private static func word(_ bytes: [UInt8], at offset: Int) -> UInt64 {
     bytes.withUnsafeBytes { bytes in
       if bytes.count - offset >= 8 {

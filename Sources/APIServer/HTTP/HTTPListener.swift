@@ -30,7 +30,8 @@ final class HTTPListener: Sendable {
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.socketOption(.so_keepalive), value: 1)
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-      // Less than NIO's own: a thousand clients that list at once all have so much waiting for them.
+      // Less than NIO's own: a thousand clients that list at once all have so much waiting for
+      // them.
       .childChannelOption(
         .writeBufferWaterMark, value: .init(low: 8 * 1024, high: ListPieces.smallBytes)
       )

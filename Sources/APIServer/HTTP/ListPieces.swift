@@ -1,10 +1,11 @@
 import Synchronization
 
-/// How much of a list is made at a time. What waits for a client to take it is in memory, encrypted, in
-/// buffers of a power of two.
+/// How much of a list is made at a time. What waits for a client to take it is in memory,
+/// encrypted, in buffers of a power of two.
 ///
-/// Few lists at once get large pieces, each of which costs some calls of the system; of many, as when all informers
-/// of a cluster start again, each gets what fits into two TLS records and a buffer for them.
+/// Few lists at once get large pieces, each of which costs some calls of the system; of many, as
+/// when all informers of a cluster start again, each gets what fits into two TLS records and a
+/// buffer for them.
 final class ListPieces: Sendable {
   /// A list that is being sent; it counts until it is let go, sent or not.
   final class Share: Sendable {
@@ -22,8 +23,8 @@ final class ListPieces: Sendable {
     /// For the next piece. An object that is larger travels whole.
     var bytes: Int { areMany ? ListPieces.smallBytes : ListPieces.largeBytes }
 
-    /// How many objects to read for a piece of which `bytes` are left, when the last ones had `objectBytes`
-    /// on average.
+    /// How many objects to read for a piece of which `bytes` are left, when the last ones had
+    /// `objectBytes` on average.
     func objects(bytes: Int, objectBytes: Int) -> Int {
       areMany
         ? max(1, min(ListPieces.objects, bytes / max(1, objectBytes))) : ListPieces.objects

@@ -73,7 +73,8 @@ extension ObjectWarnings {
     return warnings + podAffinity(spec, specField)
   }
 
-  /// Whether a pod may have annotations that were fields once: all of them have this in their names.
+  /// Whether a pod may have annotations that were fields once: all of them have this in their
+  /// names.
   static func hasAnnotationsToWarnOf(_ pod: JSONValue) -> Bool {
     let annotations = pod.at("metadata", "annotations")?.objectValue ?? [:]
     return annotations.keys.contains { $0.contains(".alpha.kubernetes.io/") }

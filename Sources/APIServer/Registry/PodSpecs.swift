@@ -50,8 +50,8 @@ final class PodSpecs: Sendable {
 
   static let maximumCount = 64
 
-  /// Has a request's pod decoded, the specification of which others have had too: one that is known is
-  /// taken as it came out then.
+  /// Has a request's pod decoded, the specification of which others have had too: one that is known
+  /// is taken as it came out then.
   ///
   /// - Parameter decode: drops what is unknown, and passes over what is identical to `stored`.
   func decode(

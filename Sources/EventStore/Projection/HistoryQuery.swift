@@ -8,7 +8,7 @@ struct HistoryQuery {
     case text(String)
   }
 
-  /// Some ways to the same rows.
+  /// A part of the WHERE clause, with what is bound to it in order.
   private struct Condition {
     var text: String
     var parameters: [Parameter] = []
@@ -88,7 +88,8 @@ struct HistoryQuery {
       text: keys.map { "\($0.text) AND \(prefixes)" } ?? prefixes, parameters: parameters)
   }
 
-  /// Rows that are looked up rather than met: so many are sorted again for each part of a long list.
+  /// Rows that are looked up rather than met: so many are sorted again for each part of a long
+  /// list.
   private static let fewRows = 2_000
 
   private func areFew(
@@ -102,8 +103,8 @@ struct HistoryQuery {
     return try statement.step() && statement.integer(0) <= Self.fewRows
   }
 
-  /// Where in history the times begin and end that are asked for; which rows are of them, their own times
-  /// tell.
+  /// Where in history the times begin and end that are asked for; which rows are of them, their own
+  /// times tell.
   private func bound(
     byTimeIn source: HistoryReader.Source, _ conditions: inout [Condition]
   ) throws(ProjectionError) {

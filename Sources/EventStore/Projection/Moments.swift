@@ -2,8 +2,8 @@ import Keyspace
 
 /// From when the events in each block of revisions are.
 ///
-/// Almost always one block follows the other in time. A leader's clock may be behind that of the one
-/// before, so what a block says is its least and its greatest time, and no more.
+/// Almost always one block follows the other in time. A leader's clock may be behind that of the
+/// one before, so what a block says is its least and its greatest time, and no more.
 struct Moments {
   private(set) var blocks: [(block: Int64, times: ClosedRange<UInt64>)] = []
 
@@ -49,8 +49,8 @@ extension HistoryReader {
   public func revision(atTime timeMilliseconds: UInt64) throws(ProjectionError) -> Revision? {
     try read { (source) throws(ProjectionError) in
       let time = Int64(clamping: timeMilliseconds)
-      // First the blocks that have both earlier and later events, then the others from the latest on: the first
-      // of those that still has an event has none later.
+      // First the blocks that have both earlier and later events, then the others from the latest
+      // on: the first of those that still has an event has none later.
       let blocks = try source.connection.prepare(
         """
         SELECT block, greatest_ms <= ?1 FROM \(source.moments) WHERE least_ms <= ?1

@@ -43,9 +43,10 @@ enum ProjectionSchema {
 
   /// Where each key's rows of history are, and what times they are of.
   ///
-  /// Tables instead of indices of SQLite, which would take each row by itself: `versions` is written in the
-  /// order of keys, a batch at a time, so that each of its pages is visited once; and `moments` has one row
-  /// for a block of revisions. The present is the newest version of each key.
+  /// Tables instead of indices of SQLite, which would take each row by itself: `versions` is
+  /// written in the order of keys, a batch at a time, so that each of its pages is visited once;
+  /// and `moments` has one row for a block of revisions. The present is the newest version of each
+  /// key.
   private static let createIndices = """
     CREATE TABLE versions(
       key BLOB NOT NULL, id INTEGER NOT NULL, kind INTEGER NOT NULL,
@@ -86,8 +87,8 @@ enum ProjectionSchema {
     (SELECT key, max(id) AS id, kind FROM versions GROUP BY key HAVING kind = 0)
     """
 
-  /// Makes a database of the first version, which has indices and a table of what is present, one of
-  /// this version.
+  /// Makes a database of the first version, which has indices and a table of what is present, one
+  /// of this version.
   static func upgrade(_ connection: SQLiteConnection) throws(ProjectionError) {
     guard try connection.integer("PRAGMA user_version") == 1 else { return }
     try connection.transaction { () throws(ProjectionError) in
@@ -103,8 +104,8 @@ enum ProjectionSchema {
     }
   }
 
-  /// Has a database of the first version that must not be changed look like one of this version; to be
-  /// called outside of a transaction.
+  /// Has a database of the first version that must not be changed look like one of this version; to
+  /// be called outside of a transaction.
   static func show(_ connection: SQLiteConnection) throws(ProjectionError) {
     guard try connection.integer("PRAGMA user_version") == 1 else { return }
     try connection.execute(

@@ -7,9 +7,9 @@ import ChildProcesses
 /// Gives memory that was freed after a burst of writes back to the system.
 ///
 /// The C library keeps what is freed below other allocations of an arena. A burst leaves much of
-/// that behind: entries, events and values that were replaced; and code that ran for it alone. Going through the arenas takes
-/// milliseconds in which others wait for them, so it is done only once nothing has been written for
-/// a while.
+/// that behind: entries, events and values that were replaced; and code that ran for it alone.
+/// Going through both takes milliseconds in which others wait for them, so it is done only once
+/// nothing has been written for a while.
 struct FreeMemory {
   /// Bytes of entries that are worth the effort.
   private static let worthwhileBytes = 8 << 20
