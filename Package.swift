@@ -3,6 +3,7 @@ import PackageDescription
 
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
@@ -159,7 +160,7 @@ let package = Package(
       name: "EventStoreTests",
       dependencies: [
         "EventStore", "Keyspace", "EventLog", "Raft", "SeededRuns", x509, crypto, nio, nioPosix,
-        nioSSL, logging,
+        nioEmbedded, nioSSL, logging,
       ]),
     .testTarget(
       name: "KubernetesAPITests", dependencies: ["KubernetesAPI", "JSONDocument", "SeededRuns"]),

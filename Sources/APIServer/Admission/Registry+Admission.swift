@@ -5,22 +5,56 @@ import KubernetesAPI
 // What happens to an object between the caller and the store. Plugins that change it come before
 // validation, those that judge it after; quotas are part of the commit.
 extension Registry {
+  /// What there is around a new pod; refuses one that names what is not there.
+  func surroundings(of pod: JSONValue, _ info: ResourceInfo) async throws(APIStatus)
+    -> PodSurroundings
+  {
+    var found = PodSurroundings()
+    if configuration.isEnabled(AdmissionPlugin.serviceAccount) {
+      found.account = try await account(of: pod, info)
+    }
+    if configuration.isEnabled(AdmissionPlugin.priority) {
+      found.priority = try priority(of: pod, info)
+    }
+    if configuration.isEnabled(AdmissionPlugin.runtimeClass) {
+      found.runtimeClass = try await runtimeClass(of: pod, info)
+    }
+    return found
+  }
+
+  /// What a pod is given before its defaults are filled in.
+  func admit(
+    _ pod: inout JSONValue, _ info: ResourceInfo, in found: PodSurroundings,
+    volumeSuffix: String?
+  ) throws(APIStatus) {
+    if let priority = found.priority { admit(priority, to: &pod) }
+    if let runtimeClass = found.runtimeClass {
+      try admit(runtimeClass: runtimeClass, to: &pod, info)
+    }
+    if let account = found.account { admit(account, to: &pod, volumeSuffix: volumeSuffix) }
+  }
+
+  /// What a pod with its defaults is given.
+  ///
+  /// - Parameter isAdmitted: whether it has already what pods of its specification are given.
+  /// - Returns: whether limit ranges of its namespace added something.
+  func admitComplete(_ pod: inout JSONValue, isAdmitted: Bool) -> Bool {
+    let ranges = limitRanges(namespace: pod.namespace)
+    let isLimited = !ranges.isEmpty && LimitRanges.addDefaults(to: &pod, ranges: ranges)
+    if isLimited {
+      pod.set(.string(QualityOfService.of(pod: pod)), at: "status", "qosClass")
+    }
+    if !isAdmitted, configuration.isEnabled(AdmissionPlugin.defaultTolerationSeconds) {
+      admitTolerations(&pod)
+    }
+    return isLimited
+  }
+
   /// Changes that must be there before defaults are filled in.
   func admitCreateEarly(
-    _ object: inout JSONValue, _ info: ResourceInfo, _ context: RequestContext,
-    _ known: PodSpecs.Known?
-  ) async throws(APIStatus) {
-    switch "\(info.gvr)" {
-    case "pods":
-      if configuration.isEnabled(AdmissionPlugin.priority) {
-        try admitPriority(&object, info)
-      }
-      if configuration.isEnabled(AdmissionPlugin.runtimeClass) {
-        try await admitRuntimeClass(&object, info)
-      }
-      if configuration.isEnabled(AdmissionPlugin.serviceAccount) {
-        try await admitServiceAccount(&object, info, volumeSuffix: known?.volumeSuffix)
-      }
+    _ object: inout JSONValue, _ info: ResourceInfo, _ context: RequestContext
+  ) {
+    switch info.groupResource {
     case "persistentvolumeclaims", "persistentvolumes", "volumeattributesclasses.storage.k8s.io":
       admitStorage(&object, info)
     case "ingresses.networking.k8s.io": admitIngressClass(&object)
@@ -34,19 +68,10 @@ extension Registry {
     }
   }
 
-  /// Changes to an object that has its defaults.
+  /// Changes to an object that has its defaults; pods have been through `admitComplete`.
   func admitCreate(
     _ object: inout JSONValue, _ info: ResourceInfo, _ context: RequestContext
   ) async throws(APIStatus) {
-    if info.isPods {
-      let ranges = limitRanges(namespace: object.namespace)
-      if !ranges.isEmpty, LimitRanges.addDefaults(to: &object, ranges: ranges) {
-        object.set(.string(QualityOfService.of(pod: object)), at: "status", "qosClass")
-      }
-      if configuration.isEnabled(AdmissionPlugin.defaultTolerationSeconds) {
-        admitTolerations(&object)
-      }
-    }
     if info.group.isEmpty, info.resource == "nodes",
       configuration.isEnabled(AdmissionPlugin.taintNodesByCondition)
     {
@@ -85,7 +110,7 @@ extension Registry {
     async throws(APIStatus)
   {
     try checkNodeRestriction(.create, object, old: nil, info, subresource: "", context)
-    switch "\(info.gvr)" {
+    switch info.groupResource {
     case "pods":
       if let problem = LimitRanges.refusal(
         ofPod: object, ranges: limitRanges(namespace: object.namespace))
@@ -114,7 +139,7 @@ extension Registry {
     _ context: RequestContext
   ) async throws(APIStatus) {
     try checkNodeRestriction(.update, object, old: old, info, subresource: subresource, context)
-    switch "\(info.gvr)" {
+    switch info.groupResource {
     case "persistentvolumeclaims" where subresource.isEmpty:
       if let problem = LimitRanges.refusal(
         ofClaim: object, ranges: limitRanges(namespace: object.namespace))

@@ -4,8 +4,9 @@ import KubernetesAPI
 
 // Runtime, storage and ingress classes, and the protection of volumes in use.
 extension Registry {
-  /// A pod of a runtime class has its overhead, and goes where its nodes are.
-  func admitRuntimeClass(_ pod: inout JSONValue, _ info: ResourceInfo) async throws(APIStatus) {
+  /// The runtime class that a new pod names, which must exist.
+  func runtimeClass(of pod: JSONValue, _ info: ResourceInfo) async throws(APIStatus) -> JSONValue?
+  {
     let name = pod.at("spec", "runtimeClassName")?.stringValue ?? ""
     let asked = pod.at("spec", "overhead")?.objectValue ?? [:]
     guard !name.isEmpty else {
@@ -14,14 +15,21 @@ extension Registry {
           info.gvr, name: pod.name,
           "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead")
       }
-      return
+      return nil
     }
     let key = Key(resource: "runtimeclasses", group: "node.k8s.io", namespace: "", name: name)
     guard let entry = try await entry(key) else {
       throw .forbidden(
         info.gvr, name: pod.name, "pod rejected: RuntimeClass \"\(name)\" not found")
     }
-    let runtime = try ObjectCodec.parse(entry.value, key: key)
+    return try ObjectCodec.parse(entry.value, key: key)
+  }
+
+  /// A pod of a runtime class has its overhead, and goes where its nodes are.
+  func admit(runtimeClass runtime: JSONValue, to pod: inout JSONValue, _ info: ResourceInfo)
+    throws(APIStatus)
+  {
+    let asked = pod.at("spec", "overhead")?.objectValue ?? [:]
     let overhead = runtime.at("overhead", "podFixed")
     let fixed = overhead?.objectValue ?? [:]
     if fixed.isEmpty, !asked.isEmpty {

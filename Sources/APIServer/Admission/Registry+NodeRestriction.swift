@@ -13,7 +13,7 @@ extension Registry {
     else { return }
     let name = operation == .delete ? old?.name ?? "" : new.name
     var problem: String?
-    switch "\(info.gvr)" {
+    switch info.groupResource {
     case "nodes":
       problem = NodeRestriction.refusal(node: node, operation, nodeObject: new, old: old)
     case "pods":

@@ -8,10 +8,13 @@ extension Registry {
 
   private static let globalDefaultPath = [Array("globalDefault".utf8)]
 
-  /// Gives a pod the number that its priority class stands for.
-  func admitPriority(_ object: inout JSONValue, _ info: ResourceInfo) throws(APIStatus) {
+  /// The number that a pod's priority class stands for, with which what the pod says must agree.
+  func priority(of object: JSONValue, _ info: ResourceInfo) throws(APIStatus)
+    -> PodSurroundings.Priority
+  {
     let reader = store.current()
     let name = object.at("spec", "priorityClassName")?.stringValue ?? ""
+    var defaultClass: String?
     var value: Int64 = 0
     var policy = "PreemptLowerPriority"
     if !name.isEmpty {
@@ -31,7 +34,7 @@ extension Registry {
         }
       }
     } else if let priority = try globalDefault(reader) {
-      object.set(.string(priority.name), at: "spec", "priorityClassName")
+      defaultClass = priority.name
       value = priority["value"]?.intValue ?? 0
       policy = priority["preemptionPolicy"]?.stringValue ?? policy
     }
@@ -47,8 +50,17 @@ extension Registry {
     if let asked = object.at("spec", "preemptionPolicy")?.stringValue, asked != policy {
       throw refuse("string value of PreemptionPolicy", asked, policy)
     }
-    object.set(.int(value), at: "spec", "priority")
-    object.set(.string(policy), at: "spec", "preemptionPolicy")
+    return PodSurroundings.Priority(
+      defaultClass: defaultClass, value: value, preemptionPolicy: policy)
+  }
+
+  /// Gives a pod the number that its priority class stands for.
+  func admit(_ priority: PodSurroundings.Priority, to object: inout JSONValue) {
+    if let name = priority.defaultClass {
+      object.set(.string(name), at: "spec", "priorityClassName")
+    }
+    object.set(.int(priority.value), at: "spec", "priority")
+    object.set(.string(priority.preemptionPolicy), at: "spec", "preemptionPolicy")
   }
 
   /// The class of pods that name none: of several, the one with the lowest value.

@@ -5,17 +5,20 @@ import KubernetesAPI
 extension Registry {
   static let accountMountPath = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-  /// Gives a pod its service account, and a volume with a token for it.
-  ///
-  /// - Parameter volumeSuffix: of the volume with its token; nil: another one for each pod.
-  func admitServiceAccount(
-    _ object: inout JSONValue, _ info: ResourceInfo, volumeSuffix: String? = nil
-  ) async throws(APIStatus) {
-    guard object.annotations["kubernetes.io/config.mirror"] == nil else { return }
+  private static let accountFields = [
+    [Array("imagePullSecrets".utf8)], [Array("automountServiceAccountToken".utf8)],
+  ]
+
+  /// The service account that a new pod runs as, which must exist.
+  func account(of object: JSONValue, _ info: ResourceInfo) async throws(APIStatus)
+    -> PodSurroundings.Account?
+  {
+    guard object.at("metadata", "annotations", "kubernetes.io/config.mirror") == nil else {
+      return nil
+    }
     var name = object.at("spec", "serviceAccountName")?.stringValue ?? ""
     if name.isEmpty { name = object.at("spec", "serviceAccount")?.stringValue ?? "" }
     if name.isEmpty { name = "default" }
-    object.set(.string(name), at: "spec", "serviceAccountName")
     let key = Key(
       resource: "serviceaccounts", group: "", namespace: object.namespace, name: name)
     guard let entry = try await entry(key) else {
@@ -24,13 +27,27 @@ extension Registry {
         "error looking up service account \(object.namespace)/\(name): serviceaccount "
           + "\"\(name)\" not found")
     }
+    // Most accounts say nothing, and every pod asks.
+    guard Self.accountFields.contains(where: { JSONScan.range(of: $0, in: entry.value) != nil })
+    else { return PodSurroundings.Account(name: name) }
     let account = try ObjectCodec.parse(entry.value, key: key)
-    if object.at("spec", "imagePullSecrets") == nil, let secrets = account["imagePullSecrets"] {
+    return PodSurroundings.Account(
+      name: name, imagePullSecrets: account["imagePullSecrets"],
+      mountsToken: account["automountServiceAccountToken"]?.boolValue)
+  }
+
+  /// Gives a pod its service account, and a volume with a token for it.
+  ///
+  /// - Parameter volumeSuffix: of the volume with its token; nil: another one for each pod.
+  func admit(
+    _ account: PodSurroundings.Account, to object: inout JSONValue, volumeSuffix: String?
+  ) {
+    object.set(.string(account.name), at: "spec", "serviceAccountName")
+    if object.at("spec", "imagePullSecrets") == nil, let secrets = account.imagePullSecrets {
       object.set(secrets, at: "spec", "imagePullSecrets")
     }
     let mounts =
-      object.at("spec", "automountServiceAccountToken")?.boolValue
-      ?? account["automountServiceAccountToken"]?.boolValue ?? true
+      object.at("spec", "automountServiceAccountToken")?.boolValue ?? account.mountsToken ?? true
     guard mounts else { return }
     mountToken(in: &object, volumeSuffix: volumeSuffix ?? Identifier.suffix())
   }

@@ -17,11 +17,12 @@ struct APIRequest: Sendable {
 
   init(head: HTTPRequestHead, body: ByteBuffer, peer: PeerIdentity) {
     method = head.method
-    let parts = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-    var path = parts.first.map(String.init) ?? "/"
+    let uri = head.uri
+    let mark = uri.utf8.firstIndex(of: UInt8(ascii: "?")) ?? uri.endIndex
+    var path = String(uri[..<mark])
     if !path.hasPrefix("/") { path = "/" + path }
     rawPath = path
-    query = QueryParameters(parsing: parts.count > 1 ? parts[1] : "")
+    query = QueryParameters(parsing: uri.utf8[mark...].dropFirst())
     headers = head.headers
     self.body = body
     self.peer = peer
@@ -35,8 +36,8 @@ struct APIRequest: Sendable {
 struct QueryParameters: Sendable {
   private(set) var pairs: [(name: String, value: String)] = []
 
-  init(parsing text: some StringProtocol) {
-    for part in text.utf8.split(separator: UInt8(ascii: "&")) {
+  init(parsing text: Substring.UTF8View) {
+    for part in text.split(separator: UInt8(ascii: "&")) {
       let sides = part.split(
         separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
       guard let name = sides.first else { continue }

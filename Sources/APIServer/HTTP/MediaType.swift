@@ -5,27 +5,35 @@ struct MediaType: Sendable, Hashable {
   var type: String
   var parameters: [String: String] = [:]
 
-  init(_ text: String) {
-    let parts = text.split(separator: ";")
-    type = String(parts.first ?? "").trimmed.lowercased()
+  init(_ text: String) { self.init(Substring(text)) }
+
+  init(_ text: Substring) {
+    let parts = text.utf8.split(separator: UInt8(ascii: ";"))
+    type = parts.first.map { Substring($0).trimmed.lowercased() } ?? ""
     for part in parts.dropFirst() {
-      let sides = part.split(separator: "=", maxSplits: 1)
+      let sides = part.split(separator: UInt8(ascii: "="), maxSplits: 1)
       guard sides.count == 2 else { continue }
-      parameters[String(sides[0]).trimmed.lowercased()] = String(sides[1]).trimmed
+      parameters[Substring(sides[0]).trimmed.lowercased()] = Substring(sides[1]).trimmed
     }
   }
 
   static func list(_ header: String) -> [MediaType] {
-    header.split(separator: ",").map { (part: Substring) in MediaType(String(part)) }
+    header.utf8.split(separator: UInt8(ascii: ",")).map { MediaType(Substring($0)) }
   }
 }
 
 extension String {
+  /// Without blanks and tabs at both ends.
+  var trimmed: String { Substring(self).trimmed }
+}
+
+extension Substring {
   var trimmed: String {
-    var text = Substring(self)
-    while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
-    while let last = text.last, last == " " || last == "\t" { text.removeLast() }
-    return String(text)
+    func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+    guard let first = utf8.firstIndex(where: { !isBlank($0) }),
+      let last = utf8.lastIndex(where: { !isBlank($0) })
+    else { return "" }
+    return String(self[first...last])
   }
 }
 

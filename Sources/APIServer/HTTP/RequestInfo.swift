@@ -27,19 +27,18 @@ struct RequestInfo: Sendable, Hashable {
     var segments = request.rawPath.utf8.split(separator: UInt8(ascii: "/"))
       .map { hasEscapes ? percentDecoded($0) : String(Substring($0)) }
     path = hasEscapes ? percentDecoded(request.rawPath.utf8) : request.rawPath
-    verb = "\(request.method)".lowercased()
-    if request.rawPath.contains("//") { return }
-    switch segments.first {
-    case "api" where segments.count >= 3:
-      version = segments[1]
-      segments.removeFirst(2)
-    case "apis" where segments.count >= 4:
-      group = segments[1]
-      version = segments[2]
-      segments.removeFirst(3)
-    default: return
+    let isOfAPI =
+      segments.first == "api" && segments.count >= 3
+      || segments.first == "apis" && segments.count >= 4
+    guard isOfAPI, !Self.hasEmptySegment(request.rawPath) else {
+      verb = request.method.rawValue.lowercased()
+      return
     }
+    if segments[0] == "apis" { group = segments.remove(at: 1) }
+    version = segments[1]
+    segments.removeFirst(2)
     if segments.count == 1, segments[0] == "watch" || segments[0] == "proxy" {
+      verb = request.method.rawValue.lowercased()
       isUndetermined = true
       return
     }
@@ -70,7 +69,7 @@ struct RequestInfo: Sendable, Hashable {
       } else {
         verb = isOldWatch && subresource.isEmpty ? "watch" : "get"
       }
-    default: break
+    default: verb = request.method.rawValue.lowercased()
     }
     // A list of one object by name is authorized like a get of it.
     if name.isEmpty, verb == "list" || verb == "watch",
@@ -79,6 +78,15 @@ struct RequestInfo: Sendable, Hashable {
     {
       listedName = String(selector.dropFirst("metadata.name=".count))
     }
+  }
+
+  private static func hasEmptySegment(_ path: String) -> Bool {
+    var previous: UInt8 = 0
+    for byte in path.utf8 {
+      if byte == UInt8(ascii: "/"), previous == byte { return true }
+      previous = byte
+    }
+    return false
   }
 
   /// The name that a list is restricted to.

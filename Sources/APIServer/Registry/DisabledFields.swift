@@ -5,7 +5,7 @@ import KubernetesAPI
 /// not on yet, or gone. What is new there is dropped; what an object has already stays.
 enum DisabledFields {
   static func drop(from object: inout JSONValue, old: JSONValue?, _ info: ResourceInfo) {
-    for path in paths[info.gvr.description] ?? [] {
+    for path in paths[info.groupResource] ?? [] {
       if let now = object[path[0]], let before = old?[path[0]], now.isIdentical(to: before) {
         continue
       }

@@ -10,7 +10,7 @@ extension ObjectWarnings {
   ) -> [String] {
     if isKnownGood, !hasAnnotationsToWarnOf(object) { return podName(object) }
     let warnings = of(object, info)
-    switch info.gvr.description {
+    switch info.groupResource {
     case "secrets": return warnings + secret(object)
     case "csidrivers.storage.k8s.io":
       // Who knows it already need not hear it again.

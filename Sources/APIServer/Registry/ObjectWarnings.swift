@@ -4,7 +4,7 @@ import KubernetesAPI
 /// What upstream warns of in objects that are valid all the same.
 enum ObjectWarnings {
   static func of(_ object: JSONValue, _ info: ResourceInfo) -> [String] {
-    switch info.gvr.description {
+    switch info.groupResource {
     case "pods": pod(object["spec"], object["metadata"], "") + podName(object)
     case "podtemplates": template(object["template"], "template")
     case "cronjobs.batch":

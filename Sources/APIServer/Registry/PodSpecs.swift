@@ -15,6 +15,8 @@ final class PodSpecs: Sendable {
       var complete: JSONValue?
       /// What its creator owns of it, as `managedFields` has it; depends on the manager's schema only.
       var owned: JSONValue?
+      /// What admission last made of it.
+      var outcome: PodOutcome?
       /// As it was after admission when it was last found valid, with nothing to warn of.
       var valid: JSONValue?
     }
@@ -33,7 +35,7 @@ final class PodSpecs: Sendable {
       self.decoded = decoded
     }
 
-    subscript(step: WritableKeyPath<Steps, JSONValue?> & Sendable) -> JSONValue? {
+    subscript<Step>(step: WritableKeyPath<Steps, Step?> & Sendable) -> Step? {
       get { steps.withLock { $0[keyPath: step] } }
       set { steps.withLock { $0[keyPath: step] = newValue } }
     }
@@ -49,6 +51,12 @@ final class PodSpecs: Sendable {
   private let state = Mutex(State())
 
   static let maximumCount = 64
+
+  /// Whether it selects pods by the labels of the pod itself, so that what they are decides whether it is
+  /// valid, and what it is made to select.
+  static func dependsOnLabels(_ spec: JSONValue) -> Bool {
+    spec["affinity"] != nil || spec["topologySpreadConstraints"] != nil
+  }
 
   /// Has a request's pod decoded, the specification of which others have had too: one that is known
   /// is taken as it came out then.

@@ -7,9 +7,9 @@ enum Preparation {
 
   /// Before defaults are filled in.
   static func beforeCreate(_ object: inout JSONValue, _ info: ResourceInfo) {
-    if info.gvr.description == "persistentvolumeclaims" { copyDataSource(&object) }
+    if info.groupResource == "persistentvolumeclaims" { copyDataSource(&object) }
     DisabledFields.drop(from: &object, old: nil, info)
-    if info.gvr.description == "nodes" { agreeOnRanges(&object) }
+    if info.groupResource == "nodes" { agreeOnRanges(&object) }
     guard info.isPods else { return }
     mergeLabelKeys(&object)
     if let seconds = object.at("spec", "terminationGracePeriodSeconds")?.intValue, seconds < 0 {
@@ -46,7 +46,7 @@ enum Preparation {
 
   /// After defaults are filled in.
   static func afterCreate(_ object: inout JSONValue, _ info: ResourceInfo) {
-    switch info.gvr.description {
+    switch info.groupResource {
     case "daemonsets.apps":
       let given = object.at("metadata", "annotations", templateGeneration)?.stringValue
         .flatMap { Int64($0) }
@@ -92,7 +92,7 @@ enum Preparation {
     _ new: inout JSONValue, old: JSONValue, _ info: ResourceInfo, subresource: String
   ) {
     DisabledFields.drop(from: &new, old: old, info)
-    switch (info.gvr.description, subresource) {
+    switch (info.groupResource, subresource) {
     case ("nodes", ""): agreeOnRanges(&new)
     case ("daemonsets.apps", ""):
       let before =
@@ -126,7 +126,7 @@ extension ResourceInfo {
   /// Kinds that are never replaced without a resource version.
   var needsResourceVersionOnUpdate: Bool {
     custom != nil || group == "admissionregistration.k8s.io"
-      || Self.conditional.contains(gvr.description)
+      || Self.conditional.contains(groupResource)
   }
 
   private static let conditional: Set<String> = [
@@ -137,7 +137,7 @@ extension ResourceInfo {
   ]
 
   /// Kinds that a replacement creates where there is none.
-  var isCreatedByUpdate: Bool { Self.createdByUpdate.contains(gvr.description) }
+  var isCreatedByUpdate: Bool { Self.createdByUpdate.contains(groupResource) }
 
   private static let createdByUpdate: Set<String> = [
     "runtimeclasses.node.k8s.io", "roles.rbac.authorization.k8s.io",

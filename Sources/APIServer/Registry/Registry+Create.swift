@@ -50,11 +50,15 @@ extension Registry {
     let managedFields =
       isApply ? sent : managedFieldsOfCreation(object, sent: sent, info, context, known)
     let asked = object
-    try await admitCreateEarly(&object, info, context, known)
-    prepareForCreate(&object, info)
-    Preparation.beforeCreate(&object, info)
-    Defaulting.apply(to: &object, resource: info, stored: asked)
-    finishCreate(&object, info)
+    if info.isPods {
+      let surroundings = try await surroundings(of: object, info)
+      try complete(&object, info, asked: asked, surroundings, known)
+    } else {
+      admitCreateEarly(&object, info, context)
+      fillIn(&object, info, asked: asked)
+      if info.gvr == .jobs { Self.generateSelector(of: &object) }
+      Preparation.afterCreate(&object, info)
+    }
     try await admitCreate(&object, info, context)
     object.set(managedFields, at: "metadata", "managedFields")
     if info.isServices {
@@ -320,17 +324,22 @@ extension Registry {
   }
 
   private func prepareMetadataForCreate(_ object: inout JSONValue, _ info: ResourceInfo) {
-    for name in [
-      "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields",
-      "generation", "resourceVersion",
-    ] {
-      object.set(nil, at: "metadata", name)
+    var metadata = object["metadata"]?.objectValue ?? [:]
+    object["metadata"] = .null  // So that what nobody shares is edited in place.
+    metadata.editAll { name, value in
+      !Self.givenByServer.contains(name) && !JSONValue.isEmptyMetadata(name, value)
     }
-    object.dropEmptyMetadata()
-    object.set(.string(Identifier.uuid()), at: "metadata", "uid")
-    if info.tracksGeneration { object.set(1, at: "metadata", "generation") }
-    object.set(.string(WallClock.now()), at: "metadata", "creationTimestamp")
+    metadata["uid"] = .string(Identifier.uuid())
+    if info.tracksGeneration { metadata["generation"] = 1 }
+    metadata["creationTimestamp"] = .string(WallClock.now())
+    object["metadata"] = .object(metadata)
   }
+
+  /// What a new object does not bring with it.
+  private static let givenByServer: Set<String> = [
+    "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "generation",
+    "resourceVersion",
+  ]
 
   /// What each kind wipes or fills before it is defaulted.
   /// The object as upstream decodes it: with its defaults, before anything else is done to it.
@@ -354,11 +363,7 @@ extension Registry {
   }
 
   private func noteValid(_ pod: JSONValue, _ known: PodSpecs.Known) {
-    guard let spec = pod["spec"], spec["affinity"] == nil, spec["topologySpreadConstraints"] == nil
-    else {
-      // Whether those are valid depends on the pod's labels.
-      return
-    }
+    guard let spec = pod["spec"], !PodSpecs.dependsOnLabels(spec) else { return }
     known[\.valid] = spec
   }
 
@@ -378,12 +383,42 @@ extension Registry {
     }
   }
 
-  private func finishCreate(_ object: inout JSONValue, _ info: ResourceInfo) {
-    if info.gvr == .jobs { Self.generateSelector(of: &object) }
-    defer { Preparation.afterCreate(&object, info) }
-    guard info.isPods else { return }
-    object.set("Pending", at: "status", "phase")
-    object.set(.string(QualityOfService.of(pod: object)), at: "status", "qosClass")
+  /// Fills in what a new object goes without, but for what depends on others.
+  private func fillIn(_ object: inout JSONValue, _ info: ResourceInfo, asked: JSONValue) {
+    prepareForCreate(&object, info)
+    Preparation.beforeCreate(&object, info)
+    Defaulting.apply(to: &object, resource: info, stored: asked)
+  }
+
+  /// Fills in a new pod. What comes of its specification is remembered: it hangs on nothing else than
+  /// its surroundings, unless it selects pods by the pod's own labels, or limit ranges come to it.
+  private func complete(
+    _ pod: inout JSONValue, _ info: ResourceInfo, asked: JSONValue,
+    _ surroundings: PodSurroundings, _ known: PodSpecs.Known?
+  ) throws(APIStatus) {
+    if let outcome = known?[\.outcome], outcome.surroundings == surroundings {
+      pod["spec"] = outcome.spec
+      dropStatus(of: &pod, info)
+      Defaulting.apply(to: &pod, resource: info, stored: pod)
+      finish(&pod, info, qosClass: outcome.qosClass)
+      _ = admitComplete(&pod, isAdmitted: true)
+      return
+    }
+    try admit(&pod, info, in: surroundings, volumeSuffix: known?.volumeSuffix)
+    fillIn(&pod, info, asked: asked)
+    let qosClass = QualityOfService.of(pod: pod)
+    finish(&pod, info, qosClass: qosClass)
+    let isLimited = admitComplete(&pod, isAdmitted: false)
+    guard let known, !isLimited, let spec = pod["spec"], !PodSpecs.dependsOnLabels(spec) else {
+      return
+    }
+    known[\.outcome] = PodOutcome(surroundings: surroundings, spec: spec, qosClass: qosClass)
+  }
+
+  private func finish(_ pod: inout JSONValue, _ info: ResourceInfo, qosClass: String) {
+    pod.set("Pending", at: "status", "phase")
+    pod.set(.string(qosClass), at: "status", "qosClass")
+    Preparation.afterCreate(&pod, info)
   }
 
   /// Jobs find their pods by a label that nobody else can have.
@@ -418,17 +453,19 @@ extension JSONValue {
   /// Empty maps and lists of metadata are not kept, as with `omitempty`.
   mutating func dropEmptyMetadata() {
     guard let metadata = self["metadata"]?.objectValue else { return }
-    for (name, value) in metadata {
-      let isEmpty =
-        switch value {
-        case .null: true
-        case .array(let values): values.isEmpty
-        case .object(let members): members.isEmpty
-        case .string(let text): text.isEmpty
-        case .int(let number): number == 0 && name == "generation"
-        default: false
-        }
-      if isEmpty { self.set(nil, at: "metadata", name) }
+    for (name, value) in metadata where Self.isEmptyMetadata(name, value) {
+      self.set(nil, at: "metadata", name)
+    }
+  }
+
+  fileprivate static func isEmptyMetadata(_ name: String, _ value: JSONValue) -> Bool {
+    switch value {
+    case .null: true
+    case .array(let values): values.isEmpty
+    case .object(let members): members.isEmpty
+    case .string(let text): text.isEmpty
+    case .int(let number): number == 0 && name == "generation"
+    default: false
     }
   }
 }

@@ -30,7 +30,7 @@ extension ResourceInfo {
   var keepsStatusOnCreate: Bool { group.isEmpty && resource == "nodes" }
 
   /// Kinds whose metadata is no business of those who write their status.
-  var keepsMetadataOnStatus: Bool { custom != nil || Self.statusAlone.contains(gvr.description) }
+  var keepsMetadataOnStatus: Bool { custom != nil || Self.statusAlone.contains(groupResource) }
 
   private static let statusAlone: Set<String> = [
     "volumeattachments.storage.k8s.io", "resourceclaims.resource.k8s.io",
@@ -39,7 +39,7 @@ extension ResourceInfo {
   ]
 
   /// Kinds whose `metadata.generation` counts changes of the desired state.
-  var tracksGeneration: Bool { custom != nil || Self.generations.contains(gvr.description) }
+  var tracksGeneration: Bool { custom != nil || Self.generations.contains(groupResource) }
 
   private static let generations: Set<String> = [
     "pods", "podtemplates", "replicationcontrollers", "deviceclasses.resource.k8s.io",
@@ -60,7 +60,7 @@ extension ResourceInfo {
   ]
 
   /// Kinds whose deletion answers with the object instead of a `Status`.
-  var returnsDeletedObject: Bool { Self.returned.contains(gvr.description) }
+  var returnsDeletedObject: Bool { Self.returned.contains(groupResource) }
 
   private static let returned: Set<String> = [
     "pods", "podtemplates", "services", "serviceaccounts", "resourcequotas",

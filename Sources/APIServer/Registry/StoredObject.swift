@@ -67,7 +67,11 @@ enum ObjectCodec {
       isFirst = false
       JSONValue.serialize(name, into: &output)
       output.append(UInt8(ascii: ":"))
-      value.serialize(into: &output)
+      switch (name, value) {
+      case ("spec", _): texts.serialize(value, into: &output)
+      case ("managedFields", .array(let entries)): appendManagedFields(entries, to: &output)
+      default: value.serialize(into: &output)
+      }
     }
     let leading = ["name", "generateName", "namespace", "uid"]
     for name in leading {
@@ -91,6 +95,47 @@ enum ObjectCodec {
     output.append(UInt8(ascii: "}"))
     return Encoded(bytes: output, revisionOffset: offset)
   }
+
+  /// Who set which fields: what one manager set at the creation of many objects is one tree, and so is
+  /// what is set of a specification.
+  private static func appendManagedFields(_ entries: [JSONValue], to output: inout [UInt8]) {
+    output.append(UInt8(ascii: "["))
+    for (position, entry) in entries.enumerated() {
+      if position > 0 { output.append(UInt8(ascii: ",")) }
+      appendMembers(of: entry, to: &output) { name, value, output in
+        guard name == "fieldsV1" else { return value.serialize(into: &output) }
+        guard value["f:spec"] != nil else { return texts.serialize(value, into: &output) }
+        appendMembers(of: value, to: &output) { name, value, output in
+          if name == "f:spec" {
+            texts.serialize(value, into: &output)
+          } else {
+            value.serialize(into: &output)
+          }
+        }
+      }
+    }
+    output.append(UInt8(ascii: "]"))
+  }
+
+  private static func appendMembers(
+    of value: JSONValue, to output: inout [UInt8],
+    _ append: (_ name: String, _ value: JSONValue, _ output: inout [UInt8]) -> Void
+  ) {
+    guard case .object(let members) = value else { return value.serialize(into: &output) }
+    output.append(UInt8(ascii: "{"))
+    var isFirst = true
+    for (name, value) in members {
+      if !isFirst { output.append(UInt8(ascii: ",")) }
+      isFirst = false
+      JSONValue.serialize(name, into: &output)
+      output.append(UInt8(ascii: ":"))
+      append(name, value, &output)
+    }
+    output.append(UInt8(ascii: "}"))
+  }
+
+  /// The texts of parts that are written again as they were.
+  private static let texts = SerializedTrees()
 
   /// Parts that many objects have alike: what is asked of pods of one template, and which of their fields
   /// one manager set.

@@ -2,12 +2,23 @@ import NIOCore
 
 /// Cuts the stream into frames; what is too long or unreadable is an error, which closes the
 /// connection.
-struct PeerFrameDecoder: NIOSingleStepByteToMessageDecoder {
-  typealias InboundOut = PeerFrame
-
+struct PeerFrameDecoder {
   private var isGreeted = false
 
-  mutating func decode(buffer: inout ByteBuffer) throws -> PeerFrame? {
+  /// Takes the next frame from the buffer, and copies what it carries.
+  ///
+  /// - Returns: nil if the buffer has but a part of it.
+  mutating func decode(buffer: inout ByteBuffer) throws(PeerFrameError) -> PeerFrame? {
+    guard let count = try byteCount(buffer), buffer.readableBytes >= count else { return nil }
+    buffer.moveReaderIndex(forwardBy: Self.lengthBytes)
+    guard var body = buffer.readSlice(length: count - Self.lengthBytes) else { return nil }
+    let frame = try PeerFrame.decode(&body)
+    isGreeted = true
+    return frame
+  }
+
+  /// How many bytes the frame has that the buffer begins with; nil if that is not there yet.
+  func byteCount(_ buffer: ByteBuffer) throws(PeerFrameError) -> Int? {
     guard let length = buffer.getInteger(at: buffer.readerIndex, as: UInt32.self) else {
       return nil
     }
@@ -16,33 +27,8 @@ struct PeerFrameDecoder: NIOSingleStepByteToMessageDecoder {
       throw PeerFrameError(
         "a frame of \(length) bytes is not within 1 and \(limit): this is no replica's protocol")
     }
-    guard buffer.readableBytes >= 4 + Int(length) else { return nil }
-    buffer.moveReaderIndex(forwardBy: 4)
-    guard var body = buffer.readSlice(length: Int(length)) else { return nil }
-    let frame = try PeerFrame.decode(&body)
-    isGreeted = true
-    return frame
+    return Self.lengthBytes + Int(length)
   }
 
-  mutating func decodeLast(buffer: inout ByteBuffer, seenEOF: Bool) throws -> PeerFrame? {
-    try decode(buffer: &buffer)
-  }
-}
-
-/// The decoder as a channel handler.
-final class PeerFrameHandler: ChannelInboundHandler {
-  typealias InboundIn = ByteBuffer
-  typealias InboundOut = PeerFrame
-
-  private let processor = NIOSingleStepByteToMessageProcessor(PeerFrameDecoder())
-
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    do {
-      try processor.process(buffer: unwrapInboundIn(data)) { frame in
-        context.fireChannelRead(wrapInboundOut(frame))
-      }
-    } catch {
-      context.fireErrorCaught(error)
-    }
-  }
+  private static let lengthBytes = 4
 }

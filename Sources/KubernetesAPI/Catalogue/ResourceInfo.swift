@@ -1,10 +1,12 @@
 /// One resource of the API, as discovery tells it.
 public struct ResourceInfo: Sendable, Hashable {
   /// Empty for the core group.
-  public var group: String
+  public let group: String
   public var version: String
   /// The plural, lower-case name that stands in URLs.
-  public var resource: String
+  public let resource: String
+  /// Both, e.g. `pods` or `deployments.apps`.
+  public let groupResource: String
   public var kind: String
   public var singular: String
   public var shortNames: [String]
@@ -30,6 +32,7 @@ public struct ResourceInfo: Sendable, Hashable {
     self.group = group
     self.version = version
     self.resource = resource
+    groupResource = group.isEmpty ? resource : "\(resource).\(group)"
     self.kind = kind
     self.singular = singular
     self.shortNames = shortNames
