@@ -57,7 +57,7 @@ public final class SerializedTrees: Sendable {
     value.serialize(into: &output)
     guard Self.usefulBytes.contains(output.count - start) else { return }
     state.withLock { state in
-      let memory = Int(hash >> 32) % Self.seenCount
+      let memory = Int(hash >> 8) % Self.seenCount
       guard state.seen[memory] == hash else {
         state.seen[memory] = hash
         return
@@ -65,7 +65,7 @@ public final class SerializedTrees: Sendable {
       let after = state.bytes - (state.slots[place]?.bytes.count ?? 0) + output.count - start
       guard after <= maximumBytes else {
         // What nobody asks for any more makes room in time.
-        state.slots[Int(hash >> 16) % Self.slotCount].take().map { state.bytes -= $0.bytes.count }
+        state.slots[Int(hash >> 20) % Self.slotCount].take().map { state.bytes -= $0.bytes.count }
         return
       }
       state.slots[place] = Slot(tree: tree, bytes: Array(output[start...]))
@@ -73,10 +73,9 @@ public final class SerializedTrees: Sendable {
     }
   }
 
-  /// The fractional part of the golden ratio, as in Knuth's multiplicative hashing; the higher bits,
-  /// on which all of an address has worked, come down.
+  /// The fractional part of the golden ratio, as in Knuth's multiplicative hashing, without the lowest bits:
+  /// few bits of an address have worked on those.
   private static func hash(_ identity: ObjectIdentifier) -> UInt64 {
-    let product = UInt64(UInt(bitPattern: identity)) &* 0x9E37_79B9_7F4A_7C15
-    return product >> 32 | product << 32
+    UInt64(UInt(bitPattern: identity)) &* 0x9E37_79B9_7F4A_7C15 >> 20
   }
 }

@@ -157,4 +157,103 @@ import Testing
       }
     }
   }
+
+  /// Everything that admission looks at may change between two pods of one template.
+  @Test func eachPodIsAdmittedAsThingsAreThen() async throws {
+    try await TestServer.run(disabledAdmissionPlugins: []) { server in
+      var number = 0
+      func make() async throws -> JSONValue {
+        var pod = JSONValue.null
+        // The last of them goes the short way.
+        for _ in 0..<4 {
+          number += 1
+          let made = try await Self.create(server, "p\(number)", spec: Self.spec)
+          #expect(made.status == 201)
+          if pod != .null { #expect(Self.comparable(made.json) == Self.comparable(pod)) }
+          pod = made.json
+        }
+        return pod
+      }
+      func send(_ method: HTTPMethod, _ path: String, _ body: JSONValue) async throws {
+        let type = method == .PATCH ? "application/merge-patch+json" : "application/json"
+        let response = try await server.admin.send(method, path, body, contentType: type)
+        #expect(response.status < 300)
+      }
+      let accounts = "/api/v1/namespaces/default/serviceaccounts"
+      try await send(.POST, accounts, ["metadata": ["name": "default"]])
+      let account = accounts + "/default"
+      let plain = try await make()
+      #expect(plain.at("spec", "volumes")?.arrayValue?.count == 1)
+      #expect(plain.at("spec", "priority") == 0)
+
+      try await send(.PATCH, account, ["imagePullSecrets": [["name": "registry"]]])
+      let withSecret = try await make()
+      #expect(withSecret.at("spec", "imagePullSecrets")?[0]?["name"] == "registry")
+
+      try await send(.PATCH, account, ["automountServiceAccountToken": false])
+      let withoutToken = try await make()
+      #expect(withoutToken.at("spec", "volumes") == nil)
+      #expect(withoutToken.at("spec", "containers")?[0]?["volumeMounts"] == nil)
+      try await send(
+        .PATCH, account, ["automountServiceAccountToken": .null, "imagePullSecrets": .null])
+
+      let classes = "/apis/scheduling.k8s.io/v1/priorityclasses"
+      try await send(
+        .POST, classes,
+        [
+          "metadata": ["name": "high"], "value": 7, "globalDefault": true,
+          "preemptionPolicy": "Never",
+        ])
+      let high = try await make()
+      #expect(high.at("spec", "priority") == 7)
+      #expect(high.at("spec", "priorityClassName") == "high")
+      #expect(high.at("spec", "preemptionPolicy") == "Never")
+      _ = try await server.admin.send(.DELETE, classes + "/high")
+
+      let ranges = "/api/v1/namespaces/default/limitranges"
+      try await send(
+        .POST, ranges,
+        [
+          "metadata": ["name": "r"],
+          "spec": ["limits": [["type": "Container", "default": ["memory": "64Mi"]]]],
+        ])
+      let limited = try await make()
+      #expect(limited.at("spec", "containers")?[0]?.at("resources", "limits", "memory") == "64Mi")
+      _ = try await server.admin.send(.DELETE, ranges + "/r")
+
+      // As in the beginning.
+      let again = try await make()
+      #expect(Self.comparable(again) == Self.comparable(plain))
+
+      // The same specification where the account is another one.
+      try await send(.POST, "/api/v1/namespaces", ["metadata": ["name": "other"]])
+      try await send(
+        .POST, "/api/v1/namespaces/other/serviceaccounts",
+        ["metadata": ["name": "default"], "imagePullSecrets": [["name": "others"]]])
+      let other = try await server.admin.send(
+        .POST, "/api/v1/namespaces/other/pods", bytes: Self.body("p", spec: Self.spec),
+        contentType: "application/json")
+      #expect(other.status == 201)
+      #expect(other.json.at("spec", "imagePullSecrets")?[0]?["name"] == "others")
+    }
+  }
+
+  /// Pods that wait for gates say so from the first on.
+  @Test func gatedPodsSaySo() async throws {
+    let spec =
+      #"{"containers":[{"name":"c","image":"example.com/app:1"}],"#
+      + #""schedulingGates":[{"name":"example.com/gate"}],"terminationGracePeriodSeconds":-5}"#
+    try await TestServer.run { server in
+      for number in 0..<5 {
+        let made = try await Self.create(server, "p\(number)", spec: spec)
+        #expect(made.status == 201)
+        #expect(
+          made.json.at("status", "conditions")?[0]?["reason"] == "SchedulingGated",
+          "pod \(number)")
+        #expect(made.json.at("status", "phase") == "Pending")
+        #expect(made.json.at("status", "qosClass") == "BestEffort")
+        #expect(made.json.at("spec", "terminationGracePeriodSeconds") == 1)
+      }
+    }
+  }
 }

@@ -5,8 +5,7 @@ import KubernetesAPI
 // Runtime, storage and ingress classes, and the protection of volumes in use.
 extension Registry {
   /// The runtime class that a new pod names, which must exist.
-  func runtimeClass(of pod: JSONValue, _ info: ResourceInfo) async throws(APIStatus) -> JSONValue?
-  {
+  func runtimeClass(of pod: JSONValue, _ info: ResourceInfo) async throws(APIStatus) -> JSONValue? {
     let name = pod.at("spec", "runtimeClassName")?.stringValue ?? ""
     let asked = pod.at("spec", "overhead")?.objectValue ?? [:]
     guard !name.isEmpty else {
