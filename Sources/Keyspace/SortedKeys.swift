@@ -13,7 +13,7 @@
 /// man's normalized keys: Graefe, "Modern B-Tree Techniques", 2011, §3.5.)
 struct SortedKeys: Sendable {
   private struct Slot {
-    /// The bytes from `shared` on, see `word`.
+    /// The bytes from `shared` on, see `Key.word`.
     var head: UInt64
     var key: Key
   }
@@ -36,7 +36,7 @@ struct SortedKeys: Sendable {
     case 1...: return (slots.count, false)
     default: break
     }
-    let head = Self.word(key.bytes, at: shared)
+    let head = key.word(at: shared)
     return slots.withUnsafeBufferPointer { slots in
       var low = 0
       var high = slots.count
@@ -52,7 +52,7 @@ struct SortedKeys: Sendable {
 
   mutating func insert(_ key: Key, at position: Int) {
     let isAlike = slots.first.map { Self.order(key, $0.key, bytes: shared) == 0 } ?? false
-    slots.insert(Slot(head: isAlike ? Self.word(key.bytes, at: shared) : 0, key: key), at: position)
+    slots.insert(Slot(head: isAlike ? key.word(at: shared) : 0, key: key), at: position)
     if !isAlike { index() }
   }
 
@@ -76,7 +76,7 @@ struct SortedKeys: Sendable {
     let common = Swift.min(first.key.bytes.count, last.key.bytes.count)
     while shared < common, first.key.bytes[shared] == last.key.bytes[shared] { shared += 1 }
     for position in slots.indices {
-      slots[position].head = Self.word(slots[position].key.bytes, at: shared)
+      slots[position].head = slots[position].key.word(at: shared)
     }
   }
 
@@ -92,21 +92,6 @@ struct SortedKeys: Sendable {
         }
         return left.count < count ? -1 : 0
       }
-    }
-  }
-
-  /// Eight bytes as a number that sorts as they do. Where a key ends there are zeros, which other
-  /// keys may have as bytes: the same number does not mean the same key.
-  private static func word(_ bytes: [UInt8], at offset: Int) -> UInt64 {
-    bytes.withUnsafeBytes { bytes in
-      if bytes.count - offset >= 8 {
-        return UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-      }
-      var word: UInt64 = 0
-      for index in offset..<(offset + 8) {
-        word = word << 8 | UInt64(index < bytes.count ? bytes[index] : 0)
-      }
-      return word
     }
   }
 }

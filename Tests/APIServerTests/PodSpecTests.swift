@@ -37,6 +37,13 @@ import Testing
     return pod
   }
 
+  /// Nor the name of the volume with the token, which only pods that went the short way share.
+  private static func comparable(mounted pod: JSONValue) throws -> JSONValue {
+    let name = pod.at("spec", "volumes")?[0]?["name"]?.stringValue ?? "none"
+    return try JSONValue(
+      parsing: comparable(pod).text.replacing("\"\(name)\"", with: "\"token\""))
+  }
+
   private static let spec =
     #"{"containers":[{"name":"c","image":"example.com/app:1","ports":[{"containerPort":80}],"#
     + #""resources":{"limits":{"cpu":"1000m"}},"env":[{"name":"A","value":"b"}]}],"#
@@ -169,7 +176,9 @@ import Testing
           number += 1
           let made = try await Self.create(server, "p\(number)", spec: Self.spec)
           #expect(made.status == 201)
-          if pod != .null { #expect(Self.comparable(made.json) == Self.comparable(pod)) }
+          if pod != .null {
+            #expect(try Self.comparable(mounted: made.json) == Self.comparable(mounted: pod))
+          }
           pod = made.json
         }
         return pod
@@ -223,7 +232,7 @@ import Testing
 
       // As in the beginning.
       let again = try await make()
-      #expect(Self.comparable(again) == Self.comparable(plain))
+      #expect(try Self.comparable(mounted: again) == Self.comparable(mounted: plain))
 
       // The same specification where the account is another one.
       try await send(.POST, "/api/v1/namespaces", ["metadata": ["name": "other"]])

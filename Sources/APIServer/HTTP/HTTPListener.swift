@@ -30,11 +30,9 @@ final class HTTPListener: Sendable {
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.socketOption(.so_keepalive), value: 1)
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-      // Less than NIO's own: a thousand clients that list at once all have so much waiting for
-      // them.
-      .childChannelOption(
-        .writeBufferWaterMark, value: .init(low: 8 * 1024, high: ListPieces.smallBytes)
-      )
+      // Next to nothing waits here, but in the system's buffer of the socket: of a thousand clients that
+      // list at once each has one piece in memory, not three.
+      .childChannelOption(.writeBufferWaterMark, value: .init(low: 1024, high: 4 * 1024))
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           guard connections.add(channel) else { throw ChannelError.ioOnClosedChannel }
@@ -123,15 +121,18 @@ final class HTTPListener: Sendable {
       HTTP2Setting(parameter: .initialWindowSize, value: window),
     ]
     connection.targetWindowSize = window
-    connection.controlFrameRateLimit.maximumCount = limits.maximumControlFrames
+    connection.controlFrameRateLimit.maximumCount = limits.controlFrames.maximum
+    connection.controlFrameRateLimit.windowLength = .seconds(limits.controlFrames.seconds)
     connection.maximumBufferedControlFrames = limits.maximumBufferedControlFrames
     var stream = NIOHTTP2Handler.StreamConfiguration()
     stream.targetWindowSize = window
     // What is made of a list ahead of the client: a few pieces.
     stream.outboundBufferSizeHighWatermark = 256 * 1024
     stream.outboundBufferSizeLowWatermark = 128 * 1024
-    stream.streamResetFrameRateLimit.maximumCount = limits.maximumStreamResets
-    stream.streamErrorRateLimit.maximumCount = limits.maximumStreamErrors
+    stream.streamResetFrameRateLimit.maximumCount = limits.streamResets.maximum
+    stream.streamResetFrameRateLimit.windowLength = .seconds(limits.streamResets.seconds)
+    stream.streamErrorRateLimit.maximumCount = limits.streamErrors.maximum
+    stream.streamErrorRateLimit.windowLength = .seconds(limits.streamErrors.seconds)
     let management = NIOHTTP2ServerConnectionManagementHandler(
       eventLoop: channel.eventLoop,
       configuration: .init(

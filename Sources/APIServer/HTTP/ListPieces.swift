@@ -20,14 +20,20 @@ final class ListPieces: Sendable {
 
     private var areMany: Bool { pieces.active.load(ordering: .relaxed) > ListPieces.fewLists }
 
-    /// For the next piece. An object that is larger travels whole.
+    /// Whether another object, of the size of those before, would be too much for a piece. An object that
+    /// is larger than a piece travels whole.
+    func isFull(_ writtenBytes: Int, objectBytes: Int) -> Bool {
+      writtenBytes > 0 && writtenBytes + objectBytes >= bytes
+    }
+
+    /// For the next piece.
     var bytes: Int { areMany ? ListPieces.smallBytes : ListPieces.largeBytes }
 
-    /// How many objects to read for a piece of which `bytes` are left, when the last ones had
-    /// `objectBytes` on average.
-    func objects(bytes: Int, objectBytes: Int) -> Int {
+    /// How many objects to read next for a piece, when the last ones had `objectBytes` on average.
+    func objects(writtenBytes: Int, objectBytes: Int) -> Int {
       areMany
-        ? max(1, min(ListPieces.objects, bytes / max(1, objectBytes))) : ListPieces.objects
+        ? max(1, min(ListPieces.objects, (bytes - writtenBytes) / max(1, objectBytes)))
+        : ListPieces.objects
     }
   }
 

@@ -73,13 +73,12 @@ extension RequestDispatcher {
       ResponsePieces {
         var (isFirst, isEnded, objectBytes) = state.get()
         guard !isEnded else { return nil }
-        let pieceBytes = share.bytes
         var output = ByteBuffer()
-        output.reserveCapacity(pieceBytes * 2)
+        output.reserveCapacity(share.bytes * 2)
         if isFirst { output.writeBytes(head) }
-        while output.readableBytes + objectBytes < pieceBytes || output.readableBytes == 0 {
+        while !share.isFull(output.readableBytes, objectBytes: objectBytes) {
           let before = output.readableBytes
-          let limit = share.objects(bytes: pieceBytes - before, objectBytes: objectBytes)
+          let limit = share.objects(writtenBytes: before, objectBytes: objectBytes)
           guard let next = objects(limit) else {
             output.writeStaticString("]}")
             isEnded = true

@@ -25,15 +25,22 @@ public struct HTTPLimits: Sendable {
   public var maximumConnections = FileDescriptors.connections
   /// Requests under way on one HTTP/2 connection.
   public var maximumStreams = 1_000
-  /// On one HTTP/2 connection in 30 seconds: streams that the client resets. An informer that ends
-  /// its watch resets a stream; a client of a thousand informers stays below. More is CVE-2023-44487.
-  public var maximumStreamResets = 3_000
-  /// In 30 seconds: frames of the client that break the protocol of one stream.
-  public var maximumStreamErrors = 1_000
-  /// In 30 seconds: settings, pings and priorities of the client.
-  public var maximumControlFrames = 5_000
+  /// On one HTTP/2 connection: streams that the client resets. An informer that ends its watch resets a
+  /// stream; a client of a thousand informers stays below. More is CVE-2023-44487.
+  public var streamResets = Rate(maximum: 1_200, seconds: 12)
+  /// Frames of the client that break the protocol of one stream.
+  public var streamErrors = Rate(maximum: 200, seconds: 6)
+  /// Settings, pings and priorities of the client.
+  public var controlFrames = Rate(maximum: 500, seconds: 3)
   /// Answers to those that the client has not taken.
   public var maximumBufferedControlFrames = 2_000
+
+  /// How often something may be done. Each connection remembers the times of so many, eight bytes for
+  /// one: short spans of time keep it small.
+  public struct Rate: Sendable {
+    public var maximum: Int
+    public var seconds: Int64
+  }
 
   public init() {}
 }

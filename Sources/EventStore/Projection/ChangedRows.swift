@@ -37,7 +37,7 @@ struct ChangedRows {
   private func sorted() -> [Place] {
     let common = commonPrefix
     var places = rows.indices.map { index in
-      Place(bytes: Self.word(rows[index].key.bytes, at: common), index: index)
+      Place(bytes: rows[index].key.word(at: common), index: index)
     }
     places.sort { left, right in
       if left.bytes != right.bytes { return left.bytes < right.bytes }
@@ -57,20 +57,5 @@ struct ChangedRows {
       length = same
     }
     return length
-  }
-
-  /// Eight bytes as a number that sorts as they do; a key that ends sooner sorts like one with zeros
-  /// there, and so has to be compared in full.
-  private static func word(_ bytes: [UInt8], at offset: Int) -> UInt64 {
-    if bytes.count - offset >= 8 {
-      return bytes.withUnsafeBytes {
-        UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-      }
-    }
-    var word: UInt64 = 0
-    for index in offset..<(offset + 8) {
-      word = word << 8 | UInt64(index < bytes.count ? bytes[index] : 0)
-    }
-    return word
   }
 }

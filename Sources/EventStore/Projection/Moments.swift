@@ -25,23 +25,27 @@ extension HistoryReader {
   static func firstID(_ source: Source, since timeMilliseconds: UInt64) throws(ProjectionError)
     -> Int64?
   {
-    let statement = try source.connection.prepare(
-      "SELECT min(block) FROM \(source.moments) WHERE greatest_ms >= ?")
-    statement.bind(1, Int64(clamping: timeMilliseconds))
-    guard try statement.step(), !statement.isNull(0) else { return nil }
-    return ProjectionSchema.id(ofBlock: statement.integer(0))
+    try block(source, "min(block)", "greatest_ms >= ?", timeMilliseconds)
+      .map(ProjectionSchema.id(ofBlock:))
   }
 
   /// The first id after all events of a time or earlier; `nil`: there are none.
   static func endID(_ source: Source, until timeMilliseconds: UInt64) throws(ProjectionError)
     -> Int64?
   {
+    try block(source, "max(block)", "least_ms <= ?", timeMilliseconds)
+      .map { $0 == Int64.max ? $0 : ProjectionSchema.id(ofBlock: $0 + 1) }
+  }
+
+  /// One of the blocks for which a condition on a time holds; `nil`: it holds for none.
+  private static func block(
+    _ source: Source, _ which: String, _ condition: String, _ timeMilliseconds: UInt64
+  ) throws(ProjectionError) -> Int64? {
     let statement = try source.connection.prepare(
-      "SELECT max(block) FROM \(source.moments) WHERE least_ms <= ?")
+      "SELECT \(which) FROM \(source.moments) WHERE \(condition)")
     statement.bind(1, Int64(clamping: timeMilliseconds))
     guard try statement.step(), !statement.isNull(0) else { return nil }
-    let block = statement.integer(0)
-    return block == Int64.max ? Int64.max : ProjectionSchema.id(ofBlock: block + 1)
+    return statement.integer(0)
   }
 
   /// The newest revision that happened at `timeMilliseconds` (since 1970) or before; `nil` where

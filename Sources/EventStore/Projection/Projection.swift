@@ -95,12 +95,7 @@ public final class Projection {
     statements = Statements(
       insertHistory: try connection.prepare(ProjectionSchema.insert(into: "history")),
       addVersion: try connection.prepare("INSERT INTO versions(key, id, kind) VALUES(?, ?, ?)"),
-      addMoment: try connection.prepare(
-        """
-        INSERT INTO moments(block, least_ms, greatest_ms) VALUES(?, ?, ?)
-        ON CONFLICT(block) DO UPDATE SET least_ms = min(least_ms, excluded.least_ms),
-          greatest_ms = max(greatest_ms, excluded.greatest_ms)
-        """),
+      addMoment: try connection.prepare(ProjectionSchema.addMoments("VALUES(?, ?, ?)")),
       addRequest: try connection.prepare(
         """
         INSERT OR REPLACE INTO requests(sequence, request_id, conflict_key, revision)

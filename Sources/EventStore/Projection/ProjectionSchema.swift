@@ -75,10 +75,17 @@ enum ProjectionSchema {
     """
     INSERT OR REPLACE INTO main.versions(key, id, kind)
       SELECT key, id, kind FROM \(source) ORDER BY key, id;
-    INSERT INTO main.moments(block, least_ms, greatest_ms)
-      SELECT id >> \(blockIDBits), min(time_ms), max(time_ms) FROM \(source) WHERE true GROUP BY 1
+    \(addMoments(
+      "SELECT id >> \(blockIDBits), min(time_ms), max(time_ms) FROM \(source) WHERE true GROUP BY 1"));
+    """
+  }
+
+  /// Adds to `moments` the rows that `values` gives.
+  static func addMoments(_ values: String) -> String {
+    """
+    INSERT INTO main.moments(block, least_ms, greatest_ms) \(values)
       ON CONFLICT(block) DO UPDATE SET least_ms = min(least_ms, excluded.least_ms),
-        greatest_ms = max(greatest_ms, excluded.greatest_ms);
+        greatest_ms = max(greatest_ms, excluded.greatest_ms)
     """
   }
 
